@@ -1,0 +1,65 @@
+/* The binding: what its files share, and the differences between Lua 5.1 (as LuaJIT 2.1) and 5.4. */
+#ifndef LZC_H
+#define LZC_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "zc_buf.h"
+#include "zc_client.h"
+
+#if LUA_VERSION_NUM < 502
+#ifndef LUAJIT_VERSION_NUM
+#include <luajit.h> /* of the Lua 5.1 family only LuaJIT 2.1 has the functions that are used here */
+#endif
+#define LUA_OK 0
+#define lua_rawlen(L, i) lua_objlen(L, i)
+#define lua_setuservalue(L, i) lua_setfenv(L, i)
+#endif
+#if LUA_VERSION_NUM < 503
+#define lua_isinteger(L, i) 0
+#endif
+
+#define LZC_CLIENT "zohocrm.client"
+#define LZC_CALL "zohocrm.call"
+#define LZC_PAGER "zohocrm.pager"
+
+/* Userdata of a client: closed when the pointer is NULL. */
+typedef struct lzc_client {
+    zc_client *client;
+} lzc_client;
+
+/* Userdata of a call. */
+typedef struct lzc_call {
+    zc_call *call; /* NULL once taken or closed */
+    bool raw;      /* the body is wanted as the bytes that came */
+} lzc_call;
+
+/* Makes a metatable with these methods (hidden from the methods' table: __gc, __close, __tostring,
+ * __name, __metatable) unless it exists. Leaves the stack as it was. */
+void lzc_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc, lua_CFunction tostring);
+
+/* Raises "not enough memory" for ZC_ENOMEM; returns any other status. */
+zc_status lzc_check(lua_State *L, zc_status status);
+
+/* Pushes nil and a message; the number of results. For input that can never be right: the Lua layer
+ * raises it at its caller's line. */
+int lzc_refuse(lua_State *L, const char *format, ...);
+
+/* lzc_client.c: core.client(options). */
+int lzc_client_new(lua_State *L);
+/* The open client at stack index i, or raises. */
+zc_client *lzc_client_check(lua_State *L, int i);
+void lzc_client_class(lua_State *L);
+
+/* lzc_call.c: client:start(spec). */
+int lzc_call_start(lua_State *L);
+void lzc_call_class(lua_State *L);
+
+/* lzc_pager.c: core.pager(kind, per_page, page, token). */
+int lzc_pager_new(lua_State *L);
+void lzc_pager_class(lua_State *L);
+
+#endif

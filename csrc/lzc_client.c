@@ -1,0 +1,152 @@
+/* Userdata of a client. */
+#include "lzc.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_GATEWAY "https://gateway.maton.ai/zoho-crm"
+#define DEFAULT_CONTROL "https://ctrl.maton.ai"
+
+zc_client *lzc_client_check(lua_State *L, int i)
+{
+    lzc_client *box = luaL_checkudata(L, i, LZC_CLIENT);
+    if (box->client == NULL)
+        luaL_error(L, "the client is closed");
+    return box->client;
+}
+
+/* A string option, from the table at 1, else the environment, else a default. The string stays on the stack, which
+ * keeps it alive. */
+static const char *text_option(lua_State *L, const char *name, const char *variable, const char *otherwise)
+{
+    lua_getfield(L, 1, name);
+    const char *text = lua_tostring(L, -1);
+    if (text == NULL && variable != NULL)
+        text = getenv(variable);
+    return text != NULL && text[0] != '\0' ? text : otherwise;
+}
+
+static double number_option(lua_State *L, const char *name, double otherwise)
+{
+    lua_getfield(L, 1, name);
+    double number = lua_isnumber(L, -1) ? lua_tonumber(L, -1) : otherwise;
+    lua_pop(L, 1);
+    return number;
+}
+
+/* core.client(options) -> client | nil, sentence, option at fault. The options are those of zc_settings, checked by
+ * the Lua layer for type and range; the key is read from the environment here, so that it need not pass through Lua. */
+int lzc_client_new(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    luaL_checkstack(L, 20, NULL);
+    lzc_client *box = lua_newuserdata(L, sizeof *box);
+    box->client = NULL;
+    luaL_getmetatable(L, LZC_CLIENT);
+    lua_setmetatable(L, 2);
+
+    zc_settings settings = {
+        .timeout = number_option(L, "timeout", 60),
+        .connect_timeout = number_option(L, "connect_timeout", 10),
+        .rate = number_option(L, "rate", 10),
+        .max_retry_wait = number_option(L, "max_retry_wait", 60),
+        .retries = (unsigned)number_option(L, "retries", 3),
+        .concurrency = (unsigned)number_option(L, "concurrency", 10),
+        .max_response_bytes = (size_t)number_option(L, "max_response_bytes", 64.0 * 1024 * 1024),
+    };
+    lua_getfield(L, 1, "offline");
+    settings.offline = lua_toboolean(L, -1) != 0;
+    settings.api_key = text_option(L, "api_key", settings.offline ? NULL : "MATON_API_KEY", NULL);
+    settings.connection = text_option(L, "connection", NULL, NULL);
+    settings.ca_file = text_option(L, "ca_file", NULL, NULL);
+    settings.proxy = text_option(L, "proxy", NULL, NULL);
+    settings.user_agent = text_option(L, "user_agent", NULL, NULL);
+    /* the in-process sandbox has no address: what the environment says of the real one is not for it */
+    bool online = !settings.offline;
+    settings.gateway_url = text_option(L, "gateway_url", online ? "ZOHOCRM_GATEWAY_URL" : NULL, DEFAULT_GATEWAY);
+    settings.control_url = text_option(L, "control_url", online ? "ZOHOCRM_CONTROL_URL" : NULL, DEFAULT_CONTROL);
+    if (settings.api_key == NULL && online) {
+        lua_pushliteral(L, "api_key");
+        lzc_refuse(L, "no API key: set the environment variable MATON_API_KEY, or pass api_key to zohocrm.new "
+                      "(get one at https://maton.ai/settings)");
+        lua_pushvalue(L, -3);
+        return 3;
+    }
+    const char *what = "";
+    const char *why = "";
+    if (lzc_check(L, zc_client_new(&box->client, &settings, NULL, &what, &why)) != ZC_OK) {
+        lzc_refuse(L, "%s cannot be used: %s", what, why);
+        lua_pushstring(L, what);
+        return 3;
+    }
+    lua_settop(L, 2);
+    return 1;
+}
+
+/* client:poll(seconds) -> number of unfinished calls. Waits at most so long, 0 (default) not at all. */
+static int l_poll(lua_State *L)
+{
+    zc_client *client = lzc_client_check(L, 1);
+    lua_Number seconds = luaL_optnumber(L, 2, 0);
+    lua_pushinteger(L, (lua_Integer)zc_client_poll(client, seconds));
+    return 1;
+}
+
+/* client:key_is(text) -> boolean. */
+static int l_key_is(lua_State *L)
+{
+    zc_client *client = lzc_client_check(L, 1);
+    size_t n = 0;
+    const char *text = luaL_checklstring(L, 2, &n);
+    lua_pushboolean(L, zc_client_key_is(client, text, n));
+    return 1;
+}
+
+/* client:base("gateway" | "control") -> address without a trailing slash. */
+static int l_base(lua_State *L)
+{
+    static const char *const targets[] = {"gateway", "control", NULL};
+    zc_client *client = lzc_client_check(L, 1);
+    lua_pushstring(L, zc_client_base(client, (zc_target)luaL_checkoption(L, 2, NULL, targets)));
+    return 1;
+}
+
+/* client:close(): cancels what is under way, closes the connections, wipes the key. Twice is harmless. */
+static int l_close(lua_State *L)
+{
+    lzc_client *box = luaL_checkudata(L, 1, LZC_CLIENT);
+    zc_client *client = box->client;
+    box->client = NULL;
+    if (client != NULL)
+        zc_client_close(client);
+    return 0;
+}
+
+/* client:closed() -> boolean. */
+static int l_closed(lua_State *L)
+{
+    lzc_client *box = luaL_checkudata(L, 1, LZC_CLIENT);
+    lua_pushboolean(L, box->client == NULL);
+    return 1;
+}
+
+static int l_tostring(lua_State *L)
+{
+    lzc_client *box = luaL_checkudata(L, 1, LZC_CLIENT);
+    if (box->client == NULL)
+        lua_pushliteral(L, LZC_CLIENT " (closed)");
+    else
+        lua_pushfstring(L, LZC_CLIENT " (%s)", zc_client_base(box->client, ZC_GATEWAY));
+    return 1;
+}
+
+void lzc_client_class(lua_State *L)
+{
+    static const luaL_Reg methods[] = {
+        {"start", lzc_call_start}, {"poll", l_poll},     {"key_is", l_key_is}, {"base", l_base},
+        {"close", l_close},        {"closed", l_closed}, {NULL, NULL},
+    };
+    lzc_class(L, LZC_CLIENT, methods, l_close, l_tostring);
+}

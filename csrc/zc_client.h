@@ -1,0 +1,132 @@
+/* The client (one account, one set of connections) and its calls (one logical request each, which
+ * survives retries). Everything is non-blocking but zc_client_poll with a timeout. One OS thread at
+ * a time may use a client and its calls.
+ *
+ * Ownership: whoever holds a zc_client pointer from zc_client_new or a zc_call pointer from
+ * zc_call_new owns a reference. A call keeps its client's memory alive; a client knows its unfinished
+ * calls but does not own them. */
+#ifndef ZC_CLIENT_H
+#define ZC_CLIENT_H
+
+#include "zc_buf.h"
+#include "zc_policy.h"
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define ZC_ATTEMPTS_MAX 32
+
+typedef struct zc_client zc_client;
+typedef struct zc_call zc_call;
+
+/* What a client is made of. Strings are copied; NULL or "" means absent. Seconds throughout. */
+typedef struct zc_settings {
+    const char *api_key;
+    const char *connection;  /* Maton-Connection of every call */
+    const char *gateway_url; /* checked bases, see zc_url_base */
+    const char *control_url;
+    const char *ca_file;
+    const char *proxy;
+    const char *user_agent;
+    double timeout;         /* one attempt */
+    double connect_timeout; /* name, TCP and TLS of one attempt */
+    double rate;            /* requests per second; 0: no limit */
+    double max_retry_wait;  /* a longer Retry-After is reported instead of waited for */
+    unsigned retries;       /* further attempts after the first */
+    unsigned concurrency;   /* calls in flight at once, at least 1 */
+    size_t max_response_bytes;
+    bool offline; /* no network: calls wait for zc_call_answer (the in-process sandbox) */
+} zc_settings;
+
+/* Time and chance, so that tests can hold them. */
+typedef struct zc_env {
+    double (*now)(void *data);     /* monotonic seconds */
+    double (*uniform)(void *data); /* in [0, 1) */
+    void *data;
+} zc_env;
+
+typedef enum zc_method { ZC_GET, ZC_POST, ZC_PUT, ZC_PATCH, ZC_DELETE } zc_method;
+typedef enum zc_target { ZC_GATEWAY, ZC_CONTROL } zc_target;
+
+typedef enum zc_state {
+    ZC_NEW,     /* being filled in */
+    ZC_WAITING, /* for its turn, or for the end of a back-off */
+    ZC_SENDING, /* libcurl has it */
+    ZC_PARKED,  /* offline client: waits for zc_call_answer */
+    ZC_DONE     /* answered, failed or cancelled */
+} zc_state;
+
+typedef struct zc_attempt {
+    zc_failure failure;
+    long status;
+    double seconds;
+} zc_attempt;
+
+/* One logical request. The fields up to `state` are the caller's to fill before zc_client_start; the
+ * others are for reading once it is done. */
+struct zc_call {
+    zc_method method;
+    zc_buf url;                 /* begun by zc_call_target */
+    size_t query_count;         /* parameters in url so far */
+    zc_buf body;
+    bool has_body;
+    bool repeatable;            /* see zc_policy_may_repeat; zc_call_new sets it for GET */
+    unsigned retries;
+    double timeout;
+    double deadline;            /* seconds for everything, waits included; 0: none */
+    struct curl_slist *headers; /* by zc_call_header */
+
+    zc_state state;
+    zc_verdict verdict;
+    char message[CURL_ERROR_SIZE + 64]; /* of a failure */
+    zc_buf head;                        /* header lines of the answer */
+    zc_buf reply;                       /* its body, decompressed */
+    unsigned attempts;
+    zc_attempt log[ZC_ATTEMPTS_MAX];
+
+    /* private to zc_client.c and zc_http.c */
+    zc_client *client;
+    zc_call *previous;
+    zc_call *next;
+    CURL *easy;
+    char error_text[CURL_ERROR_SIZE];
+    unsigned departures; /* times that libcurl began to send during this attempt */
+    const zc_buf *overflow; /* head or reply, whichever passed its limit */
+    bool out_of_memory;
+    double not_before;
+    double expires; /* absolute form of deadline; HUGE_VAL: never */
+    double sent_at;
+};
+
+/* Makes a client. The environment may be NULL (the system's clock). ZC_ENOMEM, or ZC_EINVAL with *why
+ * (static text) and *what, the setting at fault ("gateway_url", "api_key", …). */
+zc_status zc_client_new(zc_client **out, const zc_settings *settings, const zc_env *env, const char **what,
+                        const char **why);
+/* Cancels all unfinished calls, closes the connections, wipes the key, gives the reference back. */
+void zc_client_close(zc_client *client);
+/* Compares with the client's key without revealing it by time. */
+bool zc_client_key_is(const zc_client *client, const char *key, size_t n);
+/* The base address of a target, without the trailing slash. */
+const char *zc_client_base(const zc_client *client, zc_target target);
+/* Moves every call forward; waits at most `seconds` (0: not at all) for something to happen. Returns
+ * the number of unfinished calls. */
+size_t zc_client_poll(zc_client *client, double seconds);
+/* Puts a filled-in call on its way. ZC_EINVAL when the client is closed. */
+zc_status zc_client_start(zc_client *client, zc_call *call);
+
+/* Makes a call of this client with its defaults. NULL when memory is out. */
+zc_call *zc_call_new(zc_client *client, zc_method method);
+/* Begins the url with a target's base address. */
+zc_status zc_call_target(zc_call *call, zc_target target);
+/* Adds a header. The value must have passed zc_header_value_valid. */
+zc_status zc_call_header(zc_call *call, const char *name, const char *value);
+/* Answers a parked call: head is a block of "Name: value\r\n" lines. */
+zc_status zc_call_answer(zc_call *call, long status, const char *head, size_t head_len, const char *body,
+                         size_t body_len);
+/* Ends an unfinished call with ZC_FAIL_CANCELLED; nothing happens to a finished one. */
+void zc_call_cancel(zc_call *call, const char *why);
+/* Cancels if need be and gives the reference back. */
+void zc_call_free(zc_call *call);
+
+#endif

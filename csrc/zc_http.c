@@ -1,0 +1,318 @@
+/* One attempt of a call on libcurl: options, callbacks, and what its end means. The callbacks only
+ * collect bytes; nothing above this file is called from below a libcurl function. */
+#define _POSIX_C_SOURCE 200809L
+#include "zc_client_private.h"
+#include "zc_text.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#if LIBCURL_VERSION_NUM < 0x074400
+#error "zohocrm needs libcurl 7.68.0 or newer (Debian: apt-get install libcurl4-openssl-dev)"
+#endif
+
+#define HEAD_MAX (256 * 1024)
+
+/* Below the keep-alive times that servers commonly use (60 to 75 s): a write that is sent on a
+ * connection which the server is just closing cannot be told from one that it acted on. */
+#define CONNECTION_IDLE_MAX 50L
+
+zc_status zc_http_open(zc_client *client)
+{
+    if (client->multi != NULL)
+        return ZC_OK;
+    CURLM *multi = curl_multi_init();
+    CURLSH *share = curl_share_init();
+    if (multi == NULL || share == NULL || curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) != 0 ||
+        curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS) != 0) {
+        curl_multi_cleanup(multi);
+        curl_share_cleanup(share);
+        return ZC_ENOMEM;
+    }
+    curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
+    curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)client->concurrency);
+    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)client->concurrency + 1);
+    client->multi = multi;
+    client->share = share;
+    return ZC_OK;
+}
+
+void zc_http_close(zc_client *client, bool forked)
+{
+    if (!forked) {
+        curl_multi_cleanup(client->multi);
+        curl_share_cleanup(client->share);
+    }
+    client->multi = NULL;
+    client->share = NULL;
+}
+
+/* Stores bytes of an answer; a short count makes libcurl end the transfer. */
+static size_t collect(zc_call *call, zc_buf *buf, const char *data, size_t n)
+{
+    switch (zc_buf_append(buf, data, n)) {
+    case ZC_OK:
+        return n;
+    case ZC_ETOOBIG:
+        call->overflow = buf;
+        return 0;
+    case ZC_ENOMEM:
+    case ZC_EINVAL:
+        break;
+    }
+    call->out_of_memory = true;
+    return 0;
+}
+
+static size_t on_body(char *data, size_t size, size_t n, void *user)
+{
+    zc_call *call = user;
+    return collect(call, &call->reply, data, size * n);
+}
+
+static size_t on_header(char *data, size_t size, size_t n, void *user)
+{
+    zc_call *call = user;
+    /* a new status line: what came before was an interim answer (100, 103) or a proxy's */
+    if (size * n >= 5 && memcmp(data, "HTTP/", 5) == 0) {
+        zc_buf_clear(&call->head);
+        return size * n;
+    }
+    return collect(call, &call->head, data, size * n);
+}
+
+#if LIBCURL_VERSION_NUM >= 0x075000
+/* libcurl repeats a request by itself when a reused connection dies before the first byte of the
+ * answer. The server may have acted on the first copy, so only repeatable calls may go out again. */
+static int on_departure(void *user, char *ip, char *local_ip, int port, int local_port)
+{
+    (void)ip, (void)local_ip, (void)port, (void)local_port;
+    zc_call *call = user;
+    if (call->departures > 0 && !call->repeatable)
+        return CURL_PREREQFUNC_ABORT;
+    call->departures++;
+    return CURL_PREREQFUNC_OK;
+}
+#endif
+
+/* Plain http may only ever reach this machine, whatever a name resolves to. */
+static curl_socket_t open_loopback(void *user, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    (void)user, (void)purpose;
+    bool loopback = false;
+    if (address->family == AF_INET) {
+        struct sockaddr_in v4;
+        memcpy(&v4, &address->addr, sizeof v4);
+        loopback = (ntohl(v4.sin_addr.s_addr) >> 24) == 127;
+    } else if (address->family == AF_INET6 && address->addrlen >= sizeof(struct sockaddr_in6)) {
+        struct sockaddr_in6 v6;
+        memcpy(&v6, &address->addr, sizeof v6);
+        loopback = IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
+    }
+    if (!loopback)
+        return CURL_SOCKET_BAD;
+    return socket(address->family, address->socktype, address->protocol);
+}
+
+#define SET(option, value)                                                                                             \
+    do {                                                                                                               \
+        if (code == CURLE_OK)                                                                                          \
+            code = curl_easy_setopt(easy, option, value);                                                              \
+    } while (0)
+
+static CURLcode set_security(CURL *easy, const zc_client *client, bool plain)
+{
+    CURLcode code = CURLE_OK;
+#if LIBCURL_VERSION_NUM >= 0x075500
+    SET(CURLOPT_PROTOCOLS_STR, plain ? "http" : "https");
+#else
+    SET(CURLOPT_PROTOCOLS, plain ? (long)CURLPROTO_HTTP : (long)CURLPROTO_HTTPS);
+#endif
+    SET(CURLOPT_FOLLOWLOCATION, 0L); /* a redirect would carry the key to another place */
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(CURLOPT_SSL_VERIFYPEER, 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    if (client->ca_file != NULL)
+        SET(CURLOPT_CAINFO, client->ca_file);
+    if (plain) {
+        SET(CURLOPT_OPENSOCKETFUNCTION, open_loopback);
+        SET(CURLOPT_NOPROXY, "*");
+    } else if (client->proxy != NULL) {
+        SET(CURLOPT_PROXY, client->proxy);
+    }
+    return code;
+}
+
+static CURLcode set_method(CURL *easy, zc_call *call)
+{
+    static const char *const names[] = {NULL, NULL, "PUT", "PATCH", "DELETE"};
+    CURLcode code = CURLE_OK;
+    if (call->has_body || call->method == ZC_POST) {
+        SET(CURLOPT_POST, 1L);
+        SET(CURLOPT_POSTFIELDS, zc_buf_str(&call->body));
+        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
+    } else {
+        SET(CURLOPT_HTTPGET, 1L);
+    }
+    if (names[call->method] != NULL)
+        SET(CURLOPT_CUSTOMREQUEST, names[call->method]);
+    else if (call->method == ZC_GET && call->has_body)
+        SET(CURLOPT_CUSTOMREQUEST, "GET");
+    if (!call->repeatable) {
+#if LIBCURL_VERSION_NUM >= 0x075000
+        SET(CURLOPT_PREREQFUNCTION, on_departure);
+        SET(CURLOPT_PREREQDATA, call);
+#else
+        SET(CURLOPT_FRESH_CONNECT, 1L); /* no reused connection, no silent repetition */
+#endif
+    }
+    return code;
+}
+
+static CURLcode set_options(CURL *easy, zc_call *call)
+{
+    zc_client *client = call->client;
+    CURLcode code = CURLE_OK;
+    double left = call->expires - client->env.now(client->env.data);
+    double timeout = call->timeout > 0 && call->timeout < left ? call->timeout : left;
+    SET(CURLOPT_URL, zc_buf_str(&call->url));
+    SET(CURLOPT_PATH_AS_IS, 1L);
+    SET(CURLOPT_HTTPHEADER, call->headers);
+    SET(CURLOPT_USERAGENT, client->user_agent);
+    SET(CURLOPT_ACCEPT_ENCODING, "");
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_TCP_KEEPALIVE, 1L);
+    SET(CURLOPT_MAXAGE_CONN, CONNECTION_IDLE_MAX);
+    SET(CURLOPT_BUFFERSIZE, 128L * 1024L);
+    SET(CURLOPT_SHARE, client->share);
+    SET(CURLOPT_PRIVATE, call);
+    SET(CURLOPT_ERRORBUFFER, call->error_text);
+    SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_WRITEDATA, call);
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_HEADERDATA, call);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(client->connect_timeout * 1000));
+    if (timeout < 1e6) /* 0 would mean no limit at all, and an infinite deadline has none */
+        SET(CURLOPT_TIMEOUT_MS, timeout * 1000 < 1 ? 1L : (long)(timeout * 1000));
+    return code;
+}
+
+zc_status zc_http_send(zc_call *call)
+{
+    zc_client *client = call->client;
+    zc_status opened = zc_http_open(client);
+    if (opened != ZC_OK)
+        return opened;
+    CURL *easy = curl_easy_init();
+    if (easy == NULL)
+        return ZC_ENOMEM;
+    bool plain = strncasecmp(zc_buf_str(&call->url), "http:", 5) == 0;
+    call->error_text[0] = '\0';
+    call->departures = 0;
+    call->overflow = NULL;
+    call->out_of_memory = false;
+    zc_buf_clear(&call->head);
+    zc_buf_clear(&call->reply);
+    call->head.limit = HEAD_MAX;
+    call->reply.limit = client->max_response_bytes;
+    CURLcode code = set_options(easy, call);
+    if (code == CURLE_OK)
+        code = set_security(easy, client, plain);
+    if (code == CURLE_OK)
+        code = set_method(easy, call);
+    if (code == CURLE_OK && !plain) /* wait for the first connection: over HTTP/2 one is enough */
+        code = curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+    if (code != CURLE_OK || curl_multi_add_handle(client->multi, easy) != CURLM_OK) {
+        curl_easy_cleanup(easy);
+        return ZC_ENOMEM;
+    }
+    call->easy = easy;
+    return ZC_OK;
+}
+
+void zc_http_drop(zc_call *call)
+{
+    if (call->easy == NULL)
+        return;
+    curl_multi_remove_handle(call->client->multi, call->easy);
+    curl_easy_cleanup(call->easy);
+    call->easy = NULL;
+}
+
+/* What libcurl's codes mean for the caller; those not listed are network failures that may pass. */
+static const struct {
+    CURLcode code;
+    zc_failure failure;
+    bool transient;
+    const char *hint;
+} code_table[] = {
+    {CURLE_OPERATION_TIMEDOUT, ZC_FAIL_TIMEOUT, true, ""},
+    {CURLE_OUT_OF_MEMORY, ZC_FAIL_MEMORY, false, ""},
+    {CURLE_PEER_FAILED_VERIFICATION, ZC_FAIL_NETWORK, false, " (the server's certificate was not accepted; see ca_file)"},
+    {CURLE_SSL_CACERT_BADFILE, ZC_FAIL_NETWORK, false, " (check the option ca_file)"},
+    {CURLE_SSL_CERTPROBLEM, ZC_FAIL_NETWORK, false, ""},
+    {CURLE_SSL_CIPHER, ZC_FAIL_NETWORK, false, ""},
+    {CURLE_COULDNT_RESOLVE_PROXY, ZC_FAIL_NETWORK, true, " (check the option proxy)"},
+    {CURLE_UNSUPPORTED_PROTOCOL, ZC_FAIL_PROTOCOL, false, ""},
+    {CURLE_URL_MALFORMAT, ZC_FAIL_PROTOCOL, false, ""},
+    {CURLE_WEIRD_SERVER_REPLY, ZC_FAIL_PROTOCOL, false, ""},
+    {CURLE_BAD_CONTENT_ENCODING, ZC_FAIL_PROTOCOL, false, ""},
+    {CURLE_HTTP2, ZC_FAIL_NETWORK, true, ""},
+};
+
+static void describe(zc_call *call, CURLcode code, const char *hint)
+{
+    const char *text = call->error_text[0] != '\0' ? call->error_text : curl_easy_strerror(code);
+    if (code == CURLE_ABORTED_BY_CALLBACK)
+        text = "the connection was lost after the request had been sent";
+    snprintf(call->message, sizeof call->message, "%s%s", text, hint);
+}
+
+void zc_http_overflow(zc_call *call, const zc_buf *which)
+{
+    bool head = which == &call->head;
+    call->verdict.failure = head ? ZC_FAIL_PROTOCOL : ZC_FAIL_TOO_LARGE;
+    call->verdict.transient = false;
+    if (head)
+        snprintf(call->message, sizeof call->message, "the answer's header is longer than %d bytes", HEAD_MAX);
+    else
+        snprintf(call->message, sizeof call->message,
+                 "the answer is larger than max_response_bytes (%zu); ask for fewer fields or records, or raise it",
+                 call->client->max_response_bytes);
+}
+
+void zc_http_judge(zc_call *call, CURLcode code)
+{
+    zc_verdict *verdict = &call->verdict;
+    long request_size = 0;
+    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &verdict->status);
+    curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &request_size);
+    verdict->sent = request_size > 0 || call->departures > 0;
+    verdict->failure = ZC_FAIL_NONE;
+    verdict->transient = true;
+    verdict->retry_after = -1;
+    if (code == CURLE_OK) {
+        size_t n = 0;
+        const char *value = zc_header_find(zc_buf_str(&call->head), "retry-after", &n);
+        if (value != NULL)
+            verdict->retry_after = zc_policy_retry_after(value, n);
+        return;
+    }
+    if (call->out_of_memory)
+        code = CURLE_OUT_OF_MEMORY;
+    verdict->failure = ZC_FAIL_NETWORK;
+    const char *hint = "";
+    for (size_t i = 0; i < sizeof code_table / sizeof *code_table; i++) {
+        if (code_table[i].code == code) {
+            verdict->failure = code_table[i].failure;
+            verdict->transient = code_table[i].transient;
+            hint = code_table[i].hint;
+        }
+    }
+    describe(call, code, hint);
+    if (call->overflow != NULL)
+        zc_http_overflow(call, call->overflow);
+}
