@@ -1,0 +1,342 @@
+--- The client: `zohocrm.new{…}` and what it gives.
+
+local connections = require "zohocrm.connections"
+local core = require "zohocrm.core"
+local errors = require "zohocrm.errors"
+local metadata = require "zohocrm.metadata"
+local modules = require "zohocrm.module"
+local options = require "zohocrm.options"
+local raise = require "zohocrm.raise"
+local suggest = require "zohocrm.suggest"
+local transport = require "zohocrm.transport"
+local version = require "zohocrm.version"
+
+local SECONDS = { kind = "number", above = 0, least = 0 }
+
+local new_rules = {
+  api_key = { kind = "string" },
+  connection = { kind = "string" },
+  gateway_url = { kind = "string" },
+  control_url = { kind = "string" },
+  ca_file = { kind = "string" },
+  proxy = { kind = "string" },
+  user_agent = { kind = "string" },
+  timeout = SECONDS,
+  connect_timeout = SECONDS,
+  max_retry_wait = { kind = "number", least = 0 },
+  rate = { kind = "number", least = 0 },
+  retries = { kind = "integer", least = 0, most = 20 },
+  concurrency = { kind = "integer", least = 1, most = 100 },
+  max_response_bytes = { kind = "integer", least = 1024, most = 2 ^ 40 },
+  on_request = { kind = "function" },
+  sandbox = { kind = "any" },
+}
+
+--- A client of one account.
+---@class zohocrm.Client
+---@field connections zohocrm.Connections
+local Client = {}
+
+local private = setmetatable({}, { __mode = "k" })
+
+local function client_of(self, method)
+  local client = type(self) == "table" and private[self]
+  if not client then
+    raise(("call it as crm:%s(…), with a colon"):format(method))
+  end
+  return client
+end
+
+local function module_name(value, what)
+  if type(value) == "table" and getmetatable(value) == modules.class then
+    return value.name
+  end
+  if type(value) ~= "string" or value == "" then
+    raise(('%s must be the API name of a module such as "Leads", not %s'):format(what,
+      value == "" and "an empty string" or value == nil and "nil" or "a " .. type(value)))
+  end
+  return value
+end
+
+--- The handle of a module, for names that are not known beforehand; else `crm.Leads` says the same.
+---@param name string API name, case-sensitive
+---@return zohocrm.Module
+function Client:module(name)
+  return modules.new(client_of(self, "module"), module_name(name, "module: the name"))
+end
+
+--- The organisation. API: get-org-data.
+---@return table|nil org
+---@return zohocrm.Error|nil
+function Client:org(o)
+  return metadata.read(client_of(self, "org"), "org", o)
+end
+
+--- One page of users. API: get-users.
+---@param o? table `type` ("AllUsers", "ActiveUsers", …), `page`, `per_page` (1 to 200), `ids` (at most 100),
+--- `if_modified_since`
+---@return table|nil page with `.info`
+---@return zohocrm.Error|nil
+function Client:users(o)
+  return metadata.read(client_of(self, "users"), "users", o)
+end
+
+--- One user.
+---@param id string
+---@return table|nil user
+---@return zohocrm.Error|nil err `kind == "not_found"` when there is none with this id
+function Client:user(id, o)
+  return metadata.read(client_of(self, "user"), "user", o, options.id(id, "user: the id"))
+end
+
+--- The modules. API: modules-api.
+---@param o? table `status` ("visible", "user_hidden", "system_hidden", "scheduled_for_deletion")
+---@return table|nil page
+---@return zohocrm.Error|nil
+function Client:modules(o)
+  return metadata.read(client_of(self, "modules"), "modules", o)
+end
+
+--- The fields of a module. API: field-meta.
+---@param module string|zohocrm.Module
+---@param o? table `type` ("all", "used", "unused"), `include`
+---@return table|nil page
+---@return zohocrm.Error|nil
+function Client:fields(module, o)
+  return metadata.read(client_of(self, "fields"), "fields", o, nil, module_name(module, "fields: the module"))
+end
+
+--- The layouts of a module. API: layouts-meta.
+---@param module string|zohocrm.Module
+---@return table|nil page
+---@return zohocrm.Error|nil
+function Client:layouts(module, o)
+  return metadata.read(client_of(self, "layouts"), "layouts", o, nil, module_name(module, "layouts: the module"))
+end
+
+--- One layout.
+---@param id string
+---@param module string|zohocrm.Module
+---@return table|nil layout
+---@return zohocrm.Error|nil
+function Client:layout(id, module, o)
+  local client = client_of(self, "layout")
+  return metadata.read(client, "layout", o, options.id(id, "layout: the id"), module_name(module, "layout: the module"))
+end
+
+--- The roles. API: get-roles.
+---@return table|nil page
+---@return zohocrm.Error|nil
+function Client:roles(o)
+  return metadata.read(client_of(self, "roles"), "roles", o)
+end
+
+--- One role.
+---@param id string
+---@return table|nil role
+---@return zohocrm.Error|nil
+function Client:role(id, o)
+  return metadata.read(client_of(self, "role"), "role", o, options.id(id, "role: the id"))
+end
+
+--- The profiles (sets of permissions). API: get-profiles.
+---@return table|nil page
+---@return zohocrm.Error|nil
+function Client:profiles(o)
+  return metadata.read(client_of(self, "profiles"), "profiles", o)
+end
+
+--- One profile.
+---@param id string
+---@return table|nil profile
+---@return zohocrm.Error|nil
+function Client:profile(id, o)
+  return metadata.read(client_of(self, "profile"), "profile", o, options.id(id, "profile: the id"))
+end
+
+local request_rules = options.merge(options.call, {
+  method = { kind = "choice", choices = { "GET", "POST", "PUT", "PATCH", "DELETE" }, core = true },
+  path = { kind = "string", core = true, required = 'such as path = "/crm/v8/org"' },
+  query = { kind = "table", core = true },
+  body = { kind = "table", core = true },
+  raw = { kind = "boolean", core = true },
+})
+
+-- { name = value } as the flat list that the core takes, in alphabetical order; an array becomes a comma separated value.
+local function flatten(query)
+  local names, flat = {}, {}
+  for name in pairs(query or {}) do
+    if type(name) ~= "string" then
+      raise("request: query must map parameter names to values, as in { fields = \"Last_Name\" }")
+    end
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local value = query[name]
+    if type(value) == "table" and value[1] ~= nil then
+      local parts = {}
+      for i, element in ipairs(value) do
+        parts[i] = tostring(element)
+      end
+      value = table.concat(parts, ",")
+    elseif type(value) == "number" and value % 1 == 0 and math.abs(value) <= 2 ^ 53 then
+      value = ("%d"):format(value)
+    end
+    flat[#flat + 1] = name
+    flat[#flat + 1] = tostring(value)
+  end
+  return flat
+end
+
+--- Any endpoint under the CRM root, for what has no method of its own.
+---@param o table `path` as on the wire, such as "/crm/v8/settings/tags" (required); `method` (default "GET"), `query` (map;
+--- arrays become comma separated), `body` (encoded as JSON), `headers`, `raw` (true: the body comes as a string),
+--- `timeout`, `deadline`, `retries`, `connection`
+---@return table|string|nil body decoded; an empty table when the answer has none (204, 304)
+---@return table|zohocrm.Error response `{ status =, headers = { [lower case name] = value } }`, or the error
+function Client:request(o)
+  local client = client_of(self, "request")
+  local checked = options.check(o, request_rules, "request")
+  local method, path = checked.method or "GET", checked.path
+  local answer, err = transport.request(client, {
+    action = ("%s %s"):format(method, path), method = method, path = path, query = flatten(checked.query),
+    body = checked.body, raw = checked.raw == "true", timeout = checked.timeout, deadline = checked.deadline,
+    retries = tonumber(checked.retries),
+    headers = options.apply({ headers = checked.headers, connection = checked.connection }, options.call, {}).headers,
+  })
+  if not answer then
+    return nil, err
+  end
+  local body = answer.body
+  if body == nil then
+    body = checked.raw == "true" and "" or {}
+  end
+  return body, { status = answer.status, headers = answer.headers }
+end
+
+--- Ends the client: calls under way are cancelled, connections closed, the key wiped. Twice is harmless. A client that is
+--- no longer used is closed by the garbage collector.
+function Client:close()
+  client_of(self, "close").core:close()
+end
+
+local meta = { __name = "zohocrm.Client" }
+
+function meta.__index(self, name)
+  local method = Client[name]
+  if method ~= nil then
+    return method
+  end
+  if type(name) == "string" and name:match("^[A-Z]") then
+    local handle = modules.new(private[self], name)
+    rawset(self, name, handle)
+    return handle
+  end
+  if type(name) == "string" then
+    local known = { "connections" }
+    for method_name in pairs(Client) do
+      known[#known + 1] = method_name
+    end
+    table.sort(known)
+    raise(("the client has no '%s'%s (modules have capitals: crm.Leads; others: crm:module \"%s\")"):format(name,
+      suggest.hint(name, known), name))
+  end
+end
+
+function meta.__tostring(self)
+  local client = private[self]
+  if client.core:closed() then
+    return "zohocrm client (closed)"
+  end
+  return ("zohocrm client (%s)"):format(client.sandbox and "sandbox in this process" or client.core:base("gateway"))
+end
+
+meta.__close = Client.close
+
+-- What `sandbox` may be: true, options for one, or one that is there already.
+local function sandbox_from(value)
+  if not value then
+    return nil
+  end
+  if type(value) == "table" and type(value.handle) == "function" then
+    return value
+  end
+  if value ~= true and type(value) ~= "table" then
+    raise(("zohocrm.new: sandbox must be true, a table of options, or a sandbox, not a %s"):format(type(value)))
+  end
+  return require("zohocrm.sandbox").new(value ~= true and value or nil)
+end
+
+--- Makes a client. Nothing is sent before the first call.
+---@param given? table
+--- `api_key` (default: the environment's MATON_API_KEY), `connection` (the id of a connection, else the oldest active one),
+--- `gateway_url` (default: ZOHOCRM_GATEWAY_URL, else https://gateway.maton.ai/zoho-crm), `control_url` (default:
+--- ZOHOCRM_CONTROL_URL, else https://ctrl.maton.ai), `timeout` (seconds for one attempt, 60), `connect_timeout` (10),
+--- `retries` (3), `max_retry_wait` (seconds, 60: a longer Retry-After is reported instead), `rate` (requests a second, 10;
+--- 0 or false: no limit), `concurrency` (10), `max_response_bytes` (64 MiB), `ca_file` (PEM), `proxy`, `user_agent`,
+--- `on_request` (called after each call, once an attempt, with `{ method, path, attempt, status | failure, seconds }`; its
+--- errors are ignored), `sandbox` (true, options of zohocrm.sandbox, or a sandbox: no network at all)
+---@return zohocrm.Client
+local function new(given)
+  local plain = {}
+  if type(given) == "table" then
+    for name, value in pairs(given) do
+      plain[name] = value
+    end
+    if plain.rate == false then
+      plain.rate = 0
+    end
+  elseif given ~= nil then
+    raise(("zohocrm.new takes a table of options, not a %s"):format(type(given)))
+  end
+  local checked = options.check(plain, new_rules, "zohocrm.new")
+  local sandbox = sandbox_from(checked.sandbox)
+  for name, rule in pairs(new_rules) do
+    if rule.kind == "integer" then
+      checked[name] = tonumber(checked[name])
+    end
+  end
+  checked.offline = sandbox ~= nil
+  checked.user_agent = checked.user_agent or ("zohocrm-lua/%s libcurl/%s"):format(version, core.libcurl_version)
+  local core_client, refusal = core.client(checked)
+  if not core_client then
+    raise("zohocrm.new: " .. refusal)
+  end
+  local client = {
+    core = core_client, on_request = checked.on_request, sandbox = sandbox, gateway_url = core_client:base("gateway"),
+    sandbox_key = sandbox and (not checked.api_key or core_client:key_is(sandbox.api_key)),
+  }
+  local self = {}
+  private[self] = client
+  self.connections = connections.new(client)
+  return setmetatable(self, meta)
+end
+
+-- The handle of a module offers the metadata of that module too.
+local Module = modules.class
+
+--- What the API says of the module itself: labels, permissions, … API: modules-api.
+---@return table|nil module
+---@return zohocrm.Error|nil
+function Module:metadata(o)
+  return metadata.read(modules.client_of(self, "metadata"), "module_metadata", o, self.name, self.name)
+end
+
+--- The fields of the module, see `crm:fields`.
+function Module:fields(o)
+  return metadata.read(modules.client_of(self, "fields"), "fields", o, nil, self.name)
+end
+
+--- The layouts of the module, see `crm:layouts`.
+function Module:layouts(o)
+  return metadata.read(modules.client_of(self, "layouts"), "layouts", o, nil, self.name)
+end
+
+--- One layout of the module, see `crm:layout`.
+---@param id string
+function Module:layout(id, o)
+  return metadata.read(modules.client_of(self, "layout"), "layout", o, options.id(id, "layout: the id"), self.name)
+end
+
+return { new = new, is_error = errors.is }

@@ -1,0 +1,25 @@
+--- zohocrm: a client for Zoho CRM's v8 API through the Maton gateway.
+---
+---     local zohocrm = require "zohocrm"
+---     local crm = zohocrm.new()
+---     for lead in crm.Leads:each{ fields = {"Last_Name", "Email"} } do print(lead.Last_Name) end
+
+local client = require "zohocrm.client"
+local core = require "zohocrm.core"
+
+local M = {
+  _VERSION = "zohocrm " .. require "zohocrm.version",
+  --- Writes a JSON null, which empties a field. It is lua-cjson's.
+  null = core.null,
+  new = client.new,
+}
+
+--- Marks an array, so that it is written as `[]` also when it is empty.
+---@generic T: table
+---@param list T
+---@return T the same table
+function M.array(list)
+  return setmetatable(list or {}, core.array_mt)
+end
+
+return M

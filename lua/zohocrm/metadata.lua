@@ -1,0 +1,99 @@
+--- The organisation, its users and its settings: calls that read lists or single objects, described by one table.
+
+local errors = require "zohocrm.errors"
+local options = require "zohocrm.options"
+local results = require "zohocrm.results"
+local transport = require "zohocrm.transport"
+
+local M = {}
+
+-- Seed, "Users", and the further ones of Zoho's schema (reference 8.1).
+local USER_TYPES = {
+  "AllUsers", "ActiveUsers", "DeactiveUsers", "ConfirmedUsers", "NotConfirmedUsers", "DeletedUsers",
+  "ActiveConfirmedUsers", "AdminUsers", "ActiveConfirmedAdmins", "CurrentUser", "AllActiveUsers", "DeveloperUsers",
+  "ActiveLiteUser",
+}
+
+local MODULE_STATUSES = { "user_hidden", "system_hidden", "scheduled_for_deletion", "visible" }
+
+--- What each call takes, and where it goes. `key` is the array in the answer.
+M.calls = {
+  org = { path = { "org" }, key = "org", one = true, action = "get organisation", rules = options.call },
+  users = { path = { "users" }, key = "users", action = "list users", rules = options.merge(options.call, {
+    type = { kind = "choice", choices = USER_TYPES },
+    page = { kind = "integer", least = 1, most = 2 ^ 31 },
+    per_page = { kind = "integer", least = 1, most = 200 },
+    ids = { kind = "ids", most = 100 },
+    if_modified_since = { kind = "string", header = "If-Modified-Since" },
+  }) },
+  user = { path = { "users" }, key = "users", one = true, by_id = true, action = "get user", rules = options.call },
+  modules = { path = { "settings", "modules" }, key = "modules", action = "list modules",
+    rules = options.merge(options.call, { status = { kind = "choice", choices = MODULE_STATUSES } }) },
+  module_metadata = { path = { "settings", "modules" }, key = "modules", one = true, by_id = true, module = true,
+    action = "get module", rules = options.call },
+  fields = { path = { "settings", "fields" }, key = "fields", of_module = true, action = "list fields of",
+    rules = options.merge(options.call, {
+      type = { kind = "choice", choices = { "all", "used", "unused" } },
+      include = { kind = "string" },
+    }) },
+  layouts = { path = { "settings", "layouts" }, key = "layouts", of_module = true, action = "list layouts of",
+    rules = options.call },
+  layout = { path = { "settings", "layouts" }, key = "layouts", one = true, by_id = true, of_module = true,
+    action = "get layout", rules = options.call },
+  roles = { path = { "settings", "roles" }, key = "roles", action = "list roles", rules = options.call },
+  role = { path = { "settings", "roles" }, key = "roles", one = true, by_id = true, action = "get role",
+    rules = options.call },
+  profiles = { path = { "settings", "profiles" }, key = "profiles", action = "list profiles", rules = options.call },
+  profile = { path = { "settings", "profiles" }, key = "profiles", one = true, by_id = true, action = "get profile",
+    rules = options.call },
+}
+
+local function read(call, answer)
+  local body = type(answer.body) == "table" and answer.body or nil
+  local list = body and body[call.key]
+  if body and type(list) ~= "table" then
+    return nil, errors.new(answer.context, {
+      kind = "protocol", status = answer.status, attempts = answer.attempts,
+      message = ("the answer has no array '%s'"):format(call.key),
+    })
+  end
+  if not call.one then
+    local info = body and type(body.info) == "table" and body.info or { count = list and #list or 0, more_records = false }
+    if answer.status == 304 then
+      info.not_modified = true
+    end
+    return results.page(list or {}, info, call.columns)
+  end
+  if not list or not list[1] then
+    return nil, errors.new(answer.context, {
+      kind = "not_found", status = answer.status, attempts = answer.attempts, message = "there is none with this id",
+    })
+  end
+  return results.record(list[1])
+end
+
+--- Performs one of `calls`.
+---@param client table the client's private part
+---@param name string key of `calls`
+---@param o table|nil options
+---@param id? string checked id or API name, for calls by id
+---@param module? string module API name, for calls of a module
+---@return table|nil
+---@return zohocrm.Error|nil
+function M.read(client, name, o, id, module)
+  local call = M.calls[name]
+  local path = { "crm", "v8", call.path[1], call.path[2] }
+  path[#path + 1] = id
+  local words = { call.action, id, call.of_module and module or nil }
+  local description = {
+    action = table.concat(words, " "), path = path, by_id = call.by_id, module = module,
+    query = call.of_module and { "module", module } or nil,
+  }
+  local answer, err = transport.request(client, options.apply(options.check(o, call.rules, name), call.rules, description))
+  if not answer then
+    return nil, err
+  end
+  return read(call, answer)
+end
+
+return M

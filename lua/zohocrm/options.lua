@@ -1,0 +1,259 @@
+--- Checks the options that callers pass, against tables that describe them, and turns them into the parts of a
+--- request. A call that can never be right raises at the caller's line and says what would be right.
+
+local raise = require "zohocrm.raise"
+local suggest = require "zohocrm.suggest"
+
+local M = {}
+
+local EXACT_MAX = 2 ^ 53
+local number_type = rawget(math, "type") -- Lua 5.3 and later
+
+local function is_whole(value)
+  return type(value) == "number" and value % 1 == 0
+end
+
+--- The text of a record id. Ids are strings; a number is taken when it holds the id exactly.
+---@param value any
+---@param what string for the message, such as "id"
+---@return string
+function M.id(value, what)
+  if type(value) == "string" and value ~= "" then
+    return value
+  end
+  if type(value) == "number" then
+    if number_type and number_type(value) == "integer" and value > 0 then
+      return ("%d"):format(value)
+    end
+    if is_whole(value) and value > 0 and value < EXACT_MAX then
+      return ("%.0f"):format(value)
+    end
+    raise(('%s is the number %s, which cannot hold a record id exactly; write it as a string, "7243485000000597000"')
+      :format(what, tostring(value)))
+  end
+  raise(('%s must be a record id, a string such as "7243485000000597000", not %s')
+    :format(what, value == "" and "an empty string" or value == nil and "nil" or "a " .. type(value)))
+end
+
+-- A list given as an array or as a comma separated string: its elements, as text.
+local function elements(value, what, one)
+  local list = {}
+  if type(value) == "string" then
+    for element in value:gmatch("[^,]+") do
+      list[#list + 1] = element:match("^%s*(.-)%s*$")
+    end
+  elseif type(value) == "table" then
+    for i, element in ipairs(value) do
+      list[i] = one(element, ("%s[%d]"):format(what, i))
+      if list[i]:find(",", 1, true) then
+        raise(("%s[%d] contains a comma, which separates the elements"):format(what, i))
+      end
+    end
+  else
+    raise(("%s must be an array or a comma separated string, not a %s"):format(what, type(value)))
+  end
+  if #list == 0 then
+    raise(what .. " is empty")
+  end
+  return list
+end
+
+local function field_name(value, what)
+  if type(value) ~= "string" or value == "" then
+    raise(("%s must be the API name of a field, not %s"):format(what, value == "" and "an empty string"
+      or "a " .. type(value)))
+  end
+  return value
+end
+
+local function limited(list, rule, what, noun)
+  if rule.most and #list > rule.most then
+    raise(("%s has %d %s; the API takes at most %d"):format(what, #list, noun, rule.most))
+  end
+  return table.concat(list, ",")
+end
+
+local function quoted(names)
+  local list = {}
+  for i, name in ipairs(names) do
+    list[i] = "'" .. name .. "'"
+  end
+  return table.concat(list, ", ")
+end
+
+local function choose(value, rule, what)
+  for _, choice in ipairs(rule.choices) do
+    if value == choice then
+      return value
+    end
+  end
+  local shown = type(value) == "string" and "'" .. value .. "'" or tostring(value)
+  raise(("%s cannot be %s; choose one of %s%s"):format(what, shown, quoted(rule.choices),
+    type(value) == "string" and suggest.hint(value, rule.choices) or ""))
+end
+
+-- By kind of option: the checked value, as it will be used.
+local kinds = {
+  string = function(value, rule, what)
+    -- built expressions (criteria) are values with a text
+    local meta = type(value) == "table" and getmetatable(value)
+    if meta and type(meta) == "table" and meta.__tostring then
+      value = tostring(value)
+    end
+    if type(value) ~= "string" then
+      raise(("%s must be a string, not a %s"):format(what, type(value)))
+    end
+    if #value < (rule.least or 1) then
+      raise(("%s must have at least %d character%s"):format(what, rule.least or 1, (rule.least or 1) > 1 and "s" or ""))
+    end
+    return value
+  end,
+  integer = function(value, rule, what)
+    if not is_whole(value) or value < rule.least or value > rule.most then
+      raise(("%s must be a whole number from %d to %d, not %s"):format(what, rule.least, rule.most, tostring(value)))
+    end
+    return ("%.0f"):format(value)
+  end,
+  number = function(value, rule, what)
+    if type(value) ~= "number" or value ~= value or value < rule.least or (rule.above and value <= rule.above) then
+      raise(("%s must be a number %s %s, not %s"):format(what, rule.above and "above" or "from",
+        tostring(rule.above or rule.least), tostring(value)))
+    end
+    return value
+  end,
+  boolean = function(value, _, what)
+    if type(value) ~= "boolean" then
+      raise(("%s must be true or false, not a %s"):format(what, type(value)))
+    end
+    return tostring(value)
+  end,
+  choice = choose,
+  tristate = function(value, rule, what)
+    if type(value) == "boolean" then
+      return tostring(value)
+    end
+    return choose(value, { choices = rule.choices or { "true", "false", "both" } }, what)
+  end,
+  id = function(value, _, what)
+    return M.id(value, what)
+  end,
+  ids = function(value, rule, what)
+    return limited(elements(value, what, M.id), rule, what, "ids")
+  end,
+  fields = function(value, rule, what)
+    return limited(elements(value, what, field_name), rule, what, "fields")
+  end,
+  table = function(value, _, what)
+    if type(value) ~= "table" then
+      raise(("%s must be a table, not a %s"):format(what, type(value)))
+    end
+    return value
+  end,
+  any = function(value)
+    return value
+  end,
+  ["function"] = function(value, _, what)
+    if type(value) ~= "function" then
+      raise(("%s must be a function, not a %s"):format(what, type(value)))
+    end
+    return value
+  end,
+}
+
+--- Options that every call takes, whatever it does: they go to the core, not into the address.
+M.call = {
+  timeout = { kind = "number", above = 0, least = 0, core = true },
+  deadline = { kind = "number", above = 0, least = 0, core = true },
+  retries = { kind = "integer", least = 0, most = 20, core = true },
+  connection = { kind = "string", header = "Maton-Connection" },
+  headers = { kind = "table", core = true },
+}
+
+--- A table with the entries of all tables given.
+function M.merge(...)
+  local all = {}
+  for _, rules in ipairs { ... } do
+    for name, rule in pairs(rules) do
+      all[name] = rule
+    end
+  end
+  return all
+end
+
+local function sorted_keys(map)
+  local names = {}
+  for name in pairs(map) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
+--- Checks one value against a rule.
+---@param value any
+---@param rule table
+---@param what string
+function M.value(value, rule, what)
+  return kinds[rule.kind](value, rule, what)
+end
+
+--- Checks a table of options. Unknown names, wrong types and missing required options raise.
+---@param given table|nil
+---@param rules table name -> rule
+---@param call string for messages: "list", "zohocrm.new"
+---@return table checked name -> checked value; a copy
+function M.check(given, rules, call)
+  local checked = {}
+  if given == nil then
+    given = {}
+  elseif type(given) ~= "table" then
+    raise(("%s takes a table of options, not a %s"):format(call, type(given)))
+  end
+  for name, value in pairs(given) do
+    local rule = rules[name]
+    if not rule then
+      local known = sorted_keys(rules)
+      local hint = type(name) == "string" and suggest.hint(name, known) or ""
+      raise(("%s: unknown option '%s'%s (it takes %s)"):format(call, tostring(name), hint, table.concat(known, ", ")))
+    end
+    checked[name] = kinds[rule.kind](value, rule, call .. ": " .. name)
+  end
+  for name, rule in pairs(rules) do
+    if rule.required and checked[name] == nil then
+      raise(("%s needs %s, %s"):format(call, name, rule.required))
+    end
+  end
+  return checked
+end
+
+--- Turns checked options into the description of a call: parameters in alphabetical order, headers, and what is
+--- meant for the core.
+---@param checked table from `check`
+---@param rules table
+---@param description table gets `query`, `headers`, `timeout`, …
+---@return table description
+function M.apply(checked, rules, description)
+  local query = description.query or {}
+  local headers = {}
+  for name, value in pairs(checked.headers or {}) do
+    headers[name] = value
+  end
+  for _, name in ipairs(sorted_keys(checked)) do
+    local rule, value = rules[name], checked[name]
+    if rule.header then
+      headers[rule.header] = value
+    elseif rule.core then
+      if name ~= "headers" then
+        description[name] = tonumber(value) or value
+      end
+    elseif rule.query ~= false then
+      query[#query + 1] = rule.query or name
+      query[#query + 1] = value
+    end
+  end
+  description.query = query
+  description.headers = headers
+  return description
+end
+
+return M

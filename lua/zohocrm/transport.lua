@@ -1,0 +1,83 @@
+--- One request, from its description to its answer: over HTTP, or to the sandbox in this process. Both doors go
+--- through the same core: it builds the address, encodes the body, bounds and decodes the answer.
+
+local errors = require "zohocrm.errors"
+local host = require "zohocrm.host"
+local known_modules = require "zohocrm.known_modules"
+local raise = require "zohocrm.raise"
+
+local M = {}
+
+-- Hands a parked call to the sandbox. The key itself never comes here: the core compares it.
+local function ask_sandbox(client, call)
+  local request = call:request()
+  local path, query = request.url:match("^%w+://[^/]*([^?]*)%??(.*)$")
+  local headers = {}
+  for name, value in pairs(request.headers) do
+    headers[name:lower()] = value
+  end
+  headers.authorization = "Bearer " .. (client.sandbox_key and client.sandbox.api_key or "another key")
+  local response = client.sandbox:handle {
+    method = request.method, path = path, query = query, headers = headers, body = request.body,
+  }
+  local head = {}
+  for name, value in pairs(response.headers or {}) do
+    head[#head + 1] = ("%s: %s\r\n"):format(name, value)
+  end
+  call:answer(response.status, table.concat(head), response.body or "")
+end
+
+local function observe(client, context, answer)
+  if not client.on_request then
+    return
+  end
+  for i, attempt in ipairs(answer.log) do
+    -- an observer's mistake must not cost the answer of a write
+    pcall(client.on_request, {
+      method = context.method, path = context.path, attempt = i,
+      status = attempt.status, failure = attempt.failure, seconds = attempt.seconds,
+    })
+  end
+end
+
+local function shown_path(path)
+  return type(path) == "table" and "/" .. table.concat(path, "/") or path
+end
+
+--- Sends a request and waits for its answer.
+---@param client table the client's private part
+---@param description table see `client:start` of the core; plus `action`, what it does in words ("list Leads")
+---@return table|nil answer see `call:take` of the core; plus `context` for later errors
+---@return table|nil error
+function M.request(client, description)
+  if client.core:closed() then
+    raise("the client is closed")
+  end
+  description.method = description.method or "GET"
+  local context = {
+    action = description.action, method = description.method, path = shown_path(description.path),
+    by_id = description.by_id, per_record = description.per_record, client = client,
+    control = description.target == "control",
+  }
+  local call, refusal = client.core:start(description)
+  if not call then
+    raise(("%s: %s"):format(description.action, refusal))
+  end
+  if client.sandbox then
+    ask_sandbox(client, call)
+  end
+  host.wait(client.core, call)
+  local answer = call:take()
+  answer.context = context
+  observe(client, context, answer)
+  local err = errors.from_answer(answer)
+  if err then
+    if err.code == "INVALID_MODULE" and description.module then
+      err.advice = known_modules.advice(client, description.module)
+    end
+    return nil, err
+  end
+  return answer
+end
+
+return M
