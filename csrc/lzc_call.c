@@ -212,7 +212,8 @@ int lzc_call_start(lua_State *L)
 
 /* ---- take --------------------------------------------------------------------------------- */
 
-/* Sets field `name` of the table on top: the headers of an answer, names in lower case, repeated ones joined by ", ". */
+/* Sets field `name` of the table on top: the headers of an answer, names in lower case, repeated ones joined by ", ".
+ */
 static void set_headers(lua_State *L, const char *block)
 {
     lua_newtable(L);
@@ -438,8 +439,8 @@ static int l_tostring(lua_State *L)
 void lzc_call_class(lua_State *L)
 {
     static const luaL_Reg list[] = {
-        {"ready", l_ready}, {"take", l_take}, {"cancel", l_cancel}, {"request", l_request}, {"answer", l_answer},
-        {NULL, NULL},
+        {"ready", l_ready},     {"take", l_take},     {"cancel", l_cancel},
+        {"request", l_request}, {"answer", l_answer}, {NULL, NULL},
     };
     lzc_class(L, LZC_CALL, list, l_gc, l_tostring);
 }

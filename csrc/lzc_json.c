@@ -223,8 +223,9 @@ static bool encode_number(encoder *e, int value, const place *at)
         return true;
     }
     if (floor(x) != x || fabs(x) >= EXACT_MAX)
-        return refuse(e, at, "is a number that cannot hold a record id exactly; write the id as a string, "
-                             "\"7243485000000597000\"");
+        return refuse(e, at,
+                      "is a number that cannot hold a record id exactly; write the id as a string, "
+                      "\"7243485000000597000\"");
     put(e, "\"", 1);
     put_double(e, x);
     put(e, "\"", 1);

@@ -67,11 +67,11 @@ typedef struct zc_attempt {
  * others are for reading once it is done. */
 struct zc_call {
     zc_method method;
-    zc_buf url;                 /* begun by zc_call_target */
-    size_t query_count;         /* parameters in url so far */
+    zc_buf url;         /* begun by zc_call_target */
+    size_t query_count; /* parameters in url so far */
     zc_buf body;
     bool has_body;
-    bool repeatable;            /* see zc_policy_may_repeat; zc_call_new sets it for GET */
+    bool repeatable; /* see zc_policy_may_repeat; zc_call_new sets it for GET */
     unsigned retries;
     double timeout;
     double deadline;            /* seconds for everything, waits included; 0: none */
@@ -91,7 +91,7 @@ struct zc_call {
     zc_call *next;
     CURL *easy;
     char error_text[CURL_ERROR_SIZE];
-    unsigned departures; /* times that libcurl began to send during this attempt */
+    unsigned departures;    /* times that libcurl began to send during this attempt */
     const zc_buf *overflow; /* head or reply, whichever passed its limit */
     bool out_of_memory;
     double not_before;

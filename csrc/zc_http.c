@@ -13,7 +13,7 @@
 #error "zohocrm needs libcurl 7.68.0 or newer (Debian: apt-get install libcurl4-openssl-dev)"
 #endif
 
-#define HEAD_MAX (256 * 1024)
+#define HEAD_MAX ((size_t)256 * 1024)
 
 /* Below the keep-alive times that servers commonly use (60 to 75 s): a write that is sent on a
  * connection which the server is just closing cannot be told from one that it acted on. */
@@ -251,7 +251,8 @@ static const struct {
 } code_table[] = {
     {CURLE_OPERATION_TIMEDOUT, ZC_FAIL_TIMEOUT, true, ""},
     {CURLE_OUT_OF_MEMORY, ZC_FAIL_MEMORY, false, ""},
-    {CURLE_PEER_FAILED_VERIFICATION, ZC_FAIL_NETWORK, false, " (the server's certificate was not accepted; see ca_file)"},
+    {CURLE_PEER_FAILED_VERIFICATION, ZC_FAIL_NETWORK, false,
+     " (the server's certificate was not accepted; see ca_file)"},
     {CURLE_SSL_CACERT_BADFILE, ZC_FAIL_NETWORK, false, " (check the option ca_file)"},
     {CURLE_SSL_CERTPROBLEM, ZC_FAIL_NETWORK, false, ""},
     {CURLE_SSL_CIPHER, ZC_FAIL_NETWORK, false, ""},
@@ -277,7 +278,7 @@ void zc_http_overflow(zc_call *call, const zc_buf *which)
     call->verdict.failure = head ? ZC_FAIL_PROTOCOL : ZC_FAIL_TOO_LARGE;
     call->verdict.transient = false;
     if (head)
-        snprintf(call->message, sizeof call->message, "the answer's header is longer than %d bytes", HEAD_MAX);
+        snprintf(call->message, sizeof call->message, "the answer's header is longer than %zu bytes", HEAD_MAX);
     else
         snprintf(call->message, sizeof call->message,
                  "the answer is larger than max_response_bytes (%zu); ask for fewer fields or records, or raise it",

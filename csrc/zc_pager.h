@@ -25,11 +25,11 @@ typedef enum zc_pager_ask {
 typedef struct zc_pager {
     zc_pager_kind kind;
     uint32_t per_page;
-    uint32_t page;  /* number of the next page, when counting */
-    bool by_token;  /* counting has ended */
-    bool started;   /* an answer has been fed */
-    bool more;      /* info.more_records of the last answer */
-    zc_buf token;   /* the next token, empty when none is known */
+    uint32_t page; /* number of the next page, when counting */
+    bool by_token; /* counting has ended */
+    bool started;  /* an answer has been fed */
+    bool more;     /* info.more_records of the last answer */
+    zc_buf token;  /* the next token, empty when none is known */
 } zc_pager;
 
 /* Starts at a page number (0: the first) or, when token_len is not 0, at a token. */

@@ -93,7 +93,11 @@ zc_status zc_excerpt(zc_buf *out, const char *text, size_t n, size_t max)
         if (written == max)
             return zc_buf_puts(out, "...");
         blank = space;
-        char shown = space ? ' ' : (char)(c > 0x20 && c < 0x7F ? c : '?');
+        char shown = '?';
+        if (space)
+            shown = ' ';
+        else if (c > 0x20 && c < 0x7F)
+            shown = text[i];
         zc_status status = zc_buf_putc(out, shown);
         if (status != ZC_OK)
             return status;
