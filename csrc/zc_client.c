@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,7 +44,7 @@ static double now(const zc_client *client)
 
 /* ---- making and unmaking ------------------------------------------------------------------ */
 
-static void release(zc_client *client)
+void zc_client_release(zc_client *client)
 {
     if (--client->references > 0)
         return;
@@ -95,7 +94,7 @@ static zc_status copy_settings(zc_client *client, const zc_settings *settings, c
     const char *names[] = {"gateway_url", "control_url"};
     for (size_t i = 0; i < 2 && status == ZC_OK; i++) {
         *what = names[i];
-        status = zc_url_base(&client->base[i], bases[i], &client->plain[i], why);
+        status = zc_url_base(&client->base[i], bases[i], why);
     }
     if (status == ZC_OK)
         status = zc_rate_init(&client->rate, settings->offline ? 0 : settings->rate);
@@ -122,7 +121,7 @@ zc_status zc_client_new(zc_client **out, const zc_settings *settings, const zc_e
     client->paused_until = -HUGE_VAL;
     zc_status status = copy_settings(client, settings, what, why);
     if (status != ZC_OK) {
-        release(client);
+        zc_client_release(client);
         return status;
     }
     *out = client;
@@ -144,82 +143,6 @@ const char *zc_client_base(const zc_client *client, zc_target target)
 }
 
 /* ---- a call's life ------------------------------------------------------------------------ */
-
-zc_call *zc_call_new(zc_client *client, zc_method method)
-{
-    zc_call *call = calloc(1, sizeof *call);
-    if (call == NULL)
-        return NULL;
-    call->client = client;
-    client->references++;
-    call->method = method;
-    call->repeatable = method == ZC_GET;
-    call->retries = client->retries;
-    call->timeout = client->timeout;
-    call->state = ZC_NEW;
-    return call;
-}
-
-zc_status zc_call_target(zc_call *call, zc_target target)
-{
-    return zc_buf_puts(&call->url, zc_client_base(call->client, target));
-}
-
-zc_status zc_call_header(zc_call *call, const char *name, const char *value)
-{
-    zc_buf line = {0};
-    zc_status status = zc_buf_puts(&line, name);
-    /* libcurl's own form for a header without a value is "Name;" */
-    if (status == ZC_OK)
-        status = zc_buf_puts(&line, value[0] == '\0' ? ";" : ": ");
-    if (status == ZC_OK)
-        status = zc_buf_puts(&line, value);
-    if (status == ZC_OK) {
-        struct curl_slist *longer = curl_slist_append(call->headers, line.data);
-        if (longer == NULL)
-            status = ZC_ENOMEM;
-        else
-            call->headers = longer;
-    }
-    if (line.data != NULL)
-        zc_wipe(line.data, line.len); /* it may be the key */
-    zc_buf_free(&line);
-    return status;
-}
-
-/* Adds a header unless the caller has set it. */
-static zc_status add_default(zc_call *call, const char *name, const char *value)
-{
-    size_t n = strlen(name);
-    for (const struct curl_slist *node = call->headers; node != NULL; node = node->next)
-        if (strncasecmp(node->data, name, n) == 0 && (node->data[n] == ':' || node->data[n] == ';'))
-            return ZC_OK;
-    return zc_call_header(call, name, value);
-}
-
-static zc_status add_standard_headers(zc_call *call)
-{
-    const zc_client *client = call->client;
-    zc_status status = add_default(call, "Accept", "application/json");
-    if (status == ZC_OK && call->has_body)
-        status = add_default(call, "Content-Type", "application/json");
-    if (status == ZC_OK && client->connection != NULL)
-        status = add_default(call, "Maton-Connection", client->connection);
-    if (client->offline || status != ZC_OK)
-        return status; /* the key never reaches the Lua side of the sandbox */
-    zc_buf value = {0};
-    status = zc_buf_puts(&value, "Bearer ");
-    if (status == ZC_OK)
-        status = zc_buf_puts(&value, client->api_key != NULL ? client->api_key : "");
-    if (status == ZC_OK)
-        status = zc_call_header(call, "Authorization", value.data);
-    if (status == ZC_OK) /* no pause of a second before large bodies */
-        status = curl_slist_append(call->headers, "Expect:") != NULL ? ZC_OK : ZC_ENOMEM;
-    if (value.data != NULL)
-        zc_wipe(value.data, value.len);
-    zc_buf_free(&value);
-    return status;
-}
 
 static void unlink_call(zc_call *call)
 {
@@ -264,20 +187,6 @@ void zc_call_cancel(zc_call *call, const char *why)
     call->verdict.sent = call->state == ZC_SENDING;
     fail(call, ZC_FAIL_CANCELLED, why);
     zc_sigpipe_restore(&signals);
-}
-
-void zc_call_free(zc_call *call)
-{
-    zc_call_cancel(call, "the call was abandoned");
-    for (struct curl_slist *node = call->headers; node != NULL; node = node->next)
-        zc_wipe(node->data, strlen(node->data));
-    curl_slist_free_all(call->headers);
-    zc_buf_free(&call->url);
-    zc_buf_free(&call->body);
-    zc_buf_free(&call->head);
-    zc_buf_free(&call->reply);
-    release(call->client);
-    free(call);
 }
 
 /* ---- moving calls forward ----------------------------------------------------------------- */
@@ -406,7 +315,7 @@ zc_status zc_client_start(zc_client *client, zc_call *call)
 {
     if (client->closed || call->client != client || call->state != ZC_NEW)
         return ZC_EINVAL;
-    zc_status status = add_standard_headers(call);
+    zc_status status = zc_call_finish_headers(call);
     if (status != ZC_OK)
         return status;
     call->expires = call->deadline > 0 ? now(client) + call->deadline : HUGE_VAL;
@@ -455,5 +364,5 @@ void zc_client_close(zc_client *client)
     zc_sigpipe_hold(&signals);
     zc_http_close(client, false);
     zc_sigpipe_restore(&signals);
-    release(client);
+    zc_client_release(client);
 }

@@ -16,7 +16,6 @@ struct zc_client {
     char *proxy;
     char *user_agent;
     zc_buf base[2]; /* by zc_target */
-    bool plain[2];  /* the base is http (loopback) */
     double timeout;
     double connect_timeout;
     double max_retry_wait;
@@ -36,6 +35,11 @@ struct zc_client {
     CURLSH *share;
     pid_t owner; /* the process that made multi */
 };
+
+/* Gives a reference back; the last one wipes the key and frees the memory. */
+void zc_client_release(zc_client *client);
+/* Adds the headers that every request has, the key among them. */
+zc_status zc_call_finish_headers(zc_call *call);
 
 /* Makes multi and share if there are none. */
 zc_status zc_http_open(zc_client *client);

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
@@ -112,7 +113,7 @@ static bool is_loopback(const char *host)
 }
 
 /* Why a parsed address may not be a base, or NULL. */
-static const char *base_fault(CURLU *parsed, bool *plain)
+static const char *base_fault(CURLU *parsed)
 {
     static const struct {
         CURLUPart part;
@@ -137,10 +138,10 @@ static const char *base_fault(CURLU *parsed, bool *plain)
         curl_url_get(parsed, CURLUPART_HOST, &host, 0) != CURLUE_OK || host[0] == '\0') {
         why = "it needs a scheme and a host, such as https://gateway.maton.ai/zoho-crm";
     } else {
-        *plain = strcmp(scheme, "http") == 0;
-        if (*plain && !is_loopback(host))
+        bool plain = strcmp(scheme, "http") == 0;
+        if (plain && !is_loopback(host))
             why = "plain http would send the key unprotected; use https (http is allowed to 127.0.0.1 only)";
-        else if (!*plain && strcmp(scheme, "https") != 0)
+        else if (!plain && strcmp(scheme, "https") != 0)
             why = "only https is allowed (and http to 127.0.0.1)";
     }
     curl_free(scheme);
@@ -148,7 +149,7 @@ static const char *base_fault(CURLU *parsed, bool *plain)
     return why;
 }
 
-zc_status zc_url_base(zc_buf *out, const char *url, bool *plain, const char **why)
+zc_status zc_url_base(zc_buf *out, const char *url, const char **why)
 {
     CURLU *parsed = curl_url();
     if (parsed == NULL)
@@ -160,7 +161,7 @@ zc_status zc_url_base(zc_buf *out, const char *url, bool *plain, const char **wh
         curl_url_cleanup(parsed);
         return ZC_ENOMEM;
     }
-    *why = code == CURLUE_OK ? base_fault(parsed, plain)
+    *why = code == CURLUE_OK ? base_fault(parsed)
                              : "it is no address; it must look like https://gateway.maton.ai/zoho-crm";
     zc_status status = *why != NULL ? ZC_EINVAL : ZC_OK;
     char *whole = NULL;

@@ -4,7 +4,6 @@
 
 #include "zc_buf.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 /* Appends text with everything outside RFC 3986's unreserved set (A-Z a-z 0-9 - . _ ~) as %XX. */
@@ -25,8 +24,7 @@ zc_status zc_url_query(zc_buf *out, size_t *count, const char *name, size_t name
                        size_t value_len);
 
 /* Checks a base address and appends it without a trailing slash: https, or http to a loopback host;
- * no user, password, query or fragment. Otherwise ZC_EINVAL and *why, a static text; ZC_ENOMEM.
- * *plain says whether it is http. */
-zc_status zc_url_base(zc_buf *out, const char *url, bool *plain, const char **why);
+ * no user, password, query or fragment. Otherwise ZC_EINVAL and *why, a static text; ZC_ENOMEM. */
+zc_status zc_url_base(zc_buf *out, const char *url, const char **why);
 
 #endif

@@ -41,6 +41,9 @@ local function elements(value, what, one)
   if type(value) == "string" then
     for element in value:gmatch("[^,]+") do
       list[#list + 1] = element:match("^%s*(.-)%s*$")
+      if list[#list] == "" then
+        raise(("%s has an empty element in '%s'"):format(what, value))
+      end
     end
   elseif type(value) == "table" then
     for i, element in ipairs(value) do
