@@ -23,6 +23,7 @@ zc_call *zc_call_new(zc_client *client, zc_method method)
 
 zc_status zc_call_target(zc_call *call, zc_target target)
 {
+    call->target = target;
     return zc_buf_puts(&call->url, zc_client_base(call->client, target));
 }
 
@@ -64,7 +65,8 @@ zc_status zc_call_finish_headers(zc_call *call)
     zc_status status = add_default(call, "Accept", "application/json");
     if (status == ZC_OK && call->has_body)
         status = add_default(call, "Content-Type", "application/json");
-    if (status == ZC_OK && client->connection != NULL)
+    /* a stale connection must not stand in the way of the calls that repair it */
+    if (status == ZC_OK && client->connection != NULL && call->target == ZC_GATEWAY)
         status = add_default(call, "Maton-Connection", client->connection);
     if (client->offline || status != ZC_OK)
         return status; /* the key never reaches the Lua side of the sandbox */

@@ -344,7 +344,8 @@ zc_status zc_call_answer(zc_call *call, long status, const char *head, size_t he
         stored = zc_buf_append(&call->reply, body, body_len);
     if (stored == ZC_ENOMEM)
         return stored;
-    call->verdict = (zc_verdict){ZC_FAIL_NONE, status, true, true, -1};
+    call->verdict.sent = true;
+    zc_http_answered(call, status);
     if (stored == ZC_ETOOBIG)
         zc_http_overflow(call, &call->reply);
     call->log[0] = (zc_attempt){call->verdict.failure, status, 0};

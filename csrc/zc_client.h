@@ -67,6 +67,7 @@ typedef struct zc_attempt {
  * others are for reading once it is done. */
 struct zc_call {
     zc_method method;
+    zc_target target;   /* by zc_call_target */
     zc_buf url;         /* begun by zc_call_target */
     size_t query_count; /* parameters in url so far */
     zc_buf body;

@@ -49,6 +49,8 @@ void zc_http_close(zc_client *client, bool forked);
 zc_status zc_http_send(zc_call *call);
 /* Takes the call back from libcurl. */
 void zc_http_drop(zc_call *call);
+/* Fills in the verdict of a whole answer, whose header stands in head. */
+void zc_http_answered(zc_call *call, long status);
 /* Reads off how the attempt ended and fills in verdict, message, head and reply. */
 void zc_http_judge(zc_call *call, CURLcode code);
 

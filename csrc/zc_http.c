@@ -285,23 +285,28 @@ void zc_http_overflow(zc_call *call, const zc_buf *which)
                  call->client->max_response_bytes);
 }
 
+void zc_http_answered(zc_call *call, long status)
+{
+    size_t n = 0;
+    const char *value = zc_header_find(zc_buf_str(&call->head), "retry-after", &n);
+    call->verdict.failure = ZC_FAIL_NONE;
+    call->verdict.status = status;
+    call->verdict.transient = true;
+    call->verdict.retry_after = value != NULL ? zc_policy_retry_after(value, n) : -1;
+}
+
 void zc_http_judge(zc_call *call, CURLcode code)
 {
     zc_verdict *verdict = &call->verdict;
     long request_size = 0;
-    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &verdict->status);
+    long status = 0;
+    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &request_size);
     verdict->sent = request_size > 0 || call->departures > 0;
-    verdict->failure = ZC_FAIL_NONE;
-    verdict->transient = true;
-    verdict->retry_after = -1;
-    if (code == CURLE_OK) {
-        size_t n = 0;
-        const char *value = zc_header_find(zc_buf_str(&call->head), "retry-after", &n);
-        if (value != NULL)
-            verdict->retry_after = zc_policy_retry_after(value, n);
+    zc_http_answered(call, status);
+    if (code == CURLE_OK)
         return;
-    }
+    verdict->retry_after = -1;
     if (call->out_of_memory)
         code = CURLE_OUT_OF_MEMORY;
     verdict->failure = ZC_FAIL_NETWORK;

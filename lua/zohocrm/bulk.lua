@@ -12,12 +12,20 @@ local M = {}
 --- Records a request (seed, "Notes").
 M.CHUNK = 100
 
--- Zoho counts records from 0 within the request; callers count from 1 within their list.
-local function shift_path(details, offset)
-  if type(details) == "table" and type(details.json_path) == "string" then
-    details.json_path = details.json_path:gsub("^(%$%.data%[)(%d+)", function(head, index)
-      return head .. ("%d"):format(tonumber(index) + offset)
-    end)
+-- Zoho counts records from 0 within the request; callers count within their list. Details nest: several faults of one
+-- record, the fields that another depends on.
+local function shift_paths(details, offset)
+  if offset == 0 or type(details) ~= "table" then
+    return
+  end
+  for name, value in pairs(details) do
+    if name == "json_path" and type(value) == "string" then
+      details[name] = value:gsub("^(%$%.data%[)(%d+)", function(head, index)
+        return head .. ("%d"):format(tonumber(index) + offset)
+      end)
+    else
+      shift_paths(value, offset)
+    end
   end
 end
 
@@ -40,7 +48,7 @@ local function read_item(outcome, item, answer, record, offset)
     }
     outcome.succeeded = outcome.succeeded + 1
   else
-    shift_path(item.details, offset)
+    shift_paths(item.details, offset)
     fail(outcome, errors.from_fault(item, answer), record)
   end
 end

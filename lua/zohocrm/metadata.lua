@@ -84,7 +84,9 @@ function M.read(client, name, o, id, module)
   local call = M.calls[name]
   local path = { "crm", "v8", call.path[1], call.path[2] }
   path[#path + 1] = id
-  local words = { call.action, id, call.of_module and module or nil }
+  local words = { call.action }
+  words[#words + 1] = id
+  words[#words + 1] = call.of_module and module or nil
   local description = {
     action = table.concat(words, " "), path = path, by_id = call.by_id, module = module,
     query = call.of_module and { "module", module } or nil,

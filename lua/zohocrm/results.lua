@@ -2,27 +2,49 @@
 
 local M = {}
 
-local COLUMN_MAX, ROWS_MAX = 28, 20
+local COLUMN_MAX, ROWS_MAX, LINE_MAX = 36, 20, 120
 
--- Characters rather than bytes, near enough for a terminal.
+-- Columns that come first when nobody said which are wanted.
+local LEADING = {
+  "id", "api_name", "connection_id", "name", "full_name", "Full_Name", "Last_Name", "Account_Name", "Deal_Name",
+  "Campaign_Name", "Product_Name", "Subject", "Event_Title", "Name", "status", "data_type", "email", "Email", "Company",
+}
+
+-- Terminals give East Asian characters and pictographs two columns. Ranges of first bytes: U+1100 to U+115F is left out,
+-- as these letters hardly occur uncomposed.
+local function columns(lead, second)
+  if lead >= 0xE3 and lead <= 0xED or lead == 0xE2 and second >= 0xBA then
+    return lead == 0xED and second > 0x9E and 1 or 2
+  end
+  if lead == 0xEF then
+    return (second >= 0xA4 and second <= 0xAB or second == 0xBC or second == 0xBD) and 2 or 1
+  end
+  return lead == 0xF0 and second >= 0x9F and 2 or 1
+end
+
+local CHARACTER = "[^\128-\191][\128-\191]*"
+
 local function width(text)
-  local _, continuation = text:gsub("[\128-\191]", "")
-  return #text - continuation
+  local total = 0
+  for character in text:gmatch(CHARACTER) do
+    total = total + columns(character:byte(1), character:byte(2) or 0)
+  end
+  return total
 end
 
 local function cut(text, most)
   if width(text) <= most then
     return text
   end
-  local taken, last = 0, 0
-  for position in text:gmatch("()[^\128-\191]") do
-    if taken == most - 1 then
+  local taken, parts = 0, {}
+  for character in text:gmatch(CHARACTER) do
+    taken = taken + columns(character:byte(1), character:byte(2) or 0)
+    if taken > most - 1 then
       break
     end
-    taken, last = taken + 1, position
+    parts[#parts + 1] = character
   end
-  local stop = text:find("[^\128-\191]", last + 1) or #text + 1
-  return text:sub(1, stop - 1) .. "…"
+  return table.concat(parts) .. "…"
 end
 
 local function shown(value)
@@ -39,17 +61,22 @@ local function shown(value)
   return value == nil and "" or (tostring(value):gsub("%c", " "))
 end
 
+-- The names in a record: telling ones first, then by alphabet, Zoho's own $-keys last.
 local function sorted_names(record)
-  local names = {}
+  local names, rank = {}, {}
+  for i, name in ipairs(LEADING) do
+    rank[name] = i
+  end
   for name in pairs(record) do
-    if name ~= "id" then
-      names[#names + 1] = name
+    names[#names + 1] = name
+    rank[name] = rank[name] or (tostring(name):sub(1, 1) == "$" and 1000 or 100)
+  end
+  table.sort(names, function(a, b)
+    if rank[a] ~= rank[b] then
+      return rank[a] < rank[b]
     end
-  end
-  table.sort(names)
-  if record.id ~= nil then
-    table.insert(names, 1, "id")
-  end
+    return tostring(a) < tostring(b)
+  end)
   return names
 end
 
@@ -57,49 +84,67 @@ local function pad(text, to)
   return text .. (" "):rep(to - width(text))
 end
 
+local function all_names(records)
+  local seen = {}
+  for _, record in ipairs(records) do
+    for name in pairs(record) do
+      seen[name] = true
+    end
+  end
+  return sorted_names(seen)
+end
+
+-- How many columns, from the left, fit into a line.
+local function fitting(widths)
+  local total = 0
+  for column, wide in ipairs(widths) do
+    total = total + wide + 2
+    if total > LINE_MAX + 2 then
+      return math.max(column - 1, 1)
+    end
+  end
+  return #widths
+end
+
+local function line(cells, widths, count, filler)
+  local padded = {}
+  for column = 1, count do
+    padded[column] = pad(filler and filler:rep(widths[column]) or cells[column], widths[column])
+  end
+  return (table.concat(padded, "  "):gsub("%s+$", ""))
+end
+
 --- A table of the records, one a line, for people.
 ---@param records table[]
----@param names? string[] columns in order; default: all that occur
+---@param names? string[] columns in order, all of which are shown; default: those that occur, as many as fit
 ---@return string
 function M.table(records, names)
-  if not names then
-    local seen = {}
-    for _, record in ipairs(records) do
-      for name in pairs(record) do
-        seen[name] = true
-      end
-    end
-    names = sorted_names(seen)
-  end
-  local widths, rows = {}, { names }
+  local columns_wanted = names or all_names(records)
+  local rows, widths = { columns_wanted }, {}
   for i = 1, math.min(#records, ROWS_MAX) do
-    local row = {}
-    for column, name in ipairs(names) do
-      row[column] = cut(shown(records[i][name]), COLUMN_MAX)
+    rows[i + 1] = {}
+    for column, name in ipairs(columns_wanted) do
+      rows[i + 1][column] = cut(shown(records[i][name]), COLUMN_MAX)
     end
-    rows[#rows + 1] = row
   end
   for _, row in ipairs(rows) do
     for column, text in ipairs(row) do
       widths[column] = math.max(widths[column] or 0, width(text))
     end
   end
+  local count = names and #names or fitting(widths)
   local lines = {}
   for i, row in ipairs(rows) do
-    local cells = {}
-    for column, text in ipairs(row) do
-      cells[column] = pad(text, widths[column])
-    end
-    lines[#lines + 1] = (table.concat(cells, "  "):gsub("%s+$", ""))
+    lines[#lines + 1] = line(row, widths, count)
     if i == 1 then
-      for column in ipairs(names) do
-        cells[column] = ("-"):rep(widths[column])
-      end
-      lines[#lines + 1] = table.concat(cells, "  ")
+      lines[#lines + 1] = line(row, widths, count, "-")
     end
   end
   if #records > ROWS_MAX then
     lines[#lines + 1] = ("… and %d more"):format(#records - ROWS_MAX)
+  end
+  if count < #columns_wanted then
+    lines[#lines + 1] = ("(%d more fields: print one record to see all)"):format(#columns_wanted - count)
   end
   return table.concat(lines, "\n")
 end

@@ -1,0 +1,9 @@
+-- What every Lua from 5.1 to 5.4 and LuaJIT has, and nothing else.
+std = "min"
+max_line_length = 120
+exclude_files = { "build" }
+
+files["lua/zohocrm/sandbox/nginx.lua"] = { globals = { "ngx" } }
+files["spec"] = { std = "+busted" }
+files[".busted"] = { std = "min" }
+files["*.rockspec"] = { std = "rockspec" }

@@ -1,0 +1,241 @@
+# Builds zohocrm/core.so under build/<Lua ABI>/, installs it with the Lua modules, and runs every check.
+# `make help` lists the targets. All capitals below can be set on the command line or in the environment.
+
+# --- what a packager may set -----------------------------------------------------------------------------------
+LUA        ?= lua5.4
+PKG_CONFIG ?= pkg-config
+INSTALL    ?= install
+DESTDIR    ?=
+PREFIX     ?= /usr/local
+CFLAGS     ?= -O2 -g
+CPPFLAGS   ?=
+LDFLAGS    ?=
+WERROR     ?= 0
+NM         ?= nm
+# make's own default for CC is "cc", which ?= would keep
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+# --- which Lua: asked of the interpreter itself, so LUA may be any name or path ---------------------------------
+LUA_KIND := $(shell $(LUA) -e 'io.write(jit and "luajit" or "lua", " ", _VERSION:match("%d+%.%d+"))' 2>/dev/null)
+LUA_IMPL := $(firstword $(LUA_KIND))
+LUA_ABI  := $(lastword $(LUA_KIND))
+
+LUA_PC_luajit := luajit
+LUA_PC_lua    := lua$(LUA_ABI) lua-$(LUA_ABI) lua$(subst .,,$(LUA_ABI))
+# plain "lua" is taken only when it is the release that LUA runs
+LUA_PC  := $(firstword $(foreach p,$(LUA_PC_$(LUA_IMPL)),$(shell $(PKG_CONFIG) --exists $(p) 2>/dev/null && echo $(p))))
+ifeq ($(LUA_PC)$(filter luajit,$(LUA_IMPL)),)
+LUA_PC  := $(if $(filter $(LUA_ABI).%,$(shell $(PKG_CONFIG) --modversion lua 2>/dev/null)),lua)
+endif
+ifdef LUA_INCDIR
+LUA_CFLAGS := -I$(LUA_INCDIR)
+else
+LUA_CFLAGS := $(if $(LUA_PC),$(shell $(PKG_CONFIG) --cflags $(LUA_PC)))
+endif
+LUA_DEV_luajit := libluajit2-5.1-dev
+LUA_DEV_lua    := liblua$(LUA_ABI)-dev
+
+LUA_MODULE_DIR  ?= $(PREFIX)/share/lua/$(LUA_ABI)
+LUA_CMODULE_DIR ?= $(PREFIX)/lib/lua/$(LUA_ABI)
+
+# --- libcurl ----------------------------------------------------------------------------------------------------
+CURL_MINIMUM := 7.68.0
+CURL_MINIMUM_NUM := 0x074400
+ifndef CURL_CFLAGS
+CURL_CFLAGS := $(shell $(PKG_CONFIG) --cflags libcurl 2>/dev/null)
+endif
+ifndef CURL_LIBS
+CURL_LIBS := $(or $(shell $(PKG_CONFIG) --libs libcurl 2>/dev/null),-lcurl)
+endif
+
+# --- how it is compiled -----------------------------------------------------------------------------------------
+# Kept apart from CFLAGS and LDFLAGS, so that setting those never loses what the module cannot do without.
+BUILD      ?= build/$(LUA_ABI)
+WARNINGS   := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
+OWN_CFLAGS := -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) $(if $(filter 1,$(WERROR)),-Werror)
+ifeq ($(shell uname -s),Darwin)
+OWN_LDFLAGS := -bundle -undefined dynamic_lookup
+else
+# nodelete: libcurl's TLS library keeps pointers into itself after the Lua state is gone, and leak checkers
+# need our symbols at exit. The Lua symbols stay undefined: the interpreter has them.
+OWN_LDFLAGS := -shared -Wl,-z,nodelete
+endif
+
+SOURCES := $(sort $(wildcard csrc/*.c))
+OBJECTS := $(SOURCES:csrc/%.c=$(BUILD)/obj/%.o)
+MODULE  := $(BUILD)/zohocrm/core.so
+LUA_SOURCES := $(sort $(shell find lua -name '*.lua' 2>/dev/null))
+
+# --- what the checks use ----------------------------------------------------------------------------------------
+DEPS := pkg-config gcc libc6-dev make ca-certificates openssl lua5.4 liblua5.4-dev libcurl4-openssl-dev \
+        lua-cjson lua-busted lua-socket 'luajit2|luajit' 'libluajit2-5.1-dev|libluajit-5.1-dev' 'nginx|openresty' \
+        'libnginx-mod-http-lua|openresty'
+DEPS_LINT := lua-check luarocks clang clang-format clang-tidy cppcheck valgrind binutils
+BUSTED     ?= $(shell command -v busted 2>/dev/null)
+BUSTEDFLAGS ?=
+TREE_PATH  := lua/?.lua;lua/?/init.lua;;
+ARGS       ?=
+SUBMAKE    := $(MAKE) --no-print-directory
+
+.DEFAULT_GOAL := all
+
+##@ Build and install
+
+.PHONY: all
+all: $(MODULE) ## build zohocrm/core.so for Lua 5.4 (LUA=luajit for LuaJIT)
+
+# `requirements` prints a sentence for a person; a compiler's "lua.h: No such file" does not.
+.PHONY: requirements
+requirements:
+	@test -n "$(LUA_ABI)" || { \
+	  echo "error: LUA=$(LUA) does not run; install it (Debian: apt install lua5.4 or luajit2), or set LUA" >&2; exit 1; }
+	@test "$(LUA_IMPL) $(LUA_ABI)" != "lua 5.1" || { \
+	  echo "error: LUA=$(LUA) is Lua 5.1: the core is for Lua 5.4 and LuaJIT 2.1 (the sandbox runs on any)" >&2; exit 1; }
+	@command -v $(firstword $(CC)) >/dev/null || { \
+	  echo "error: the compiler $(firstword $(CC)) is missing (Debian: apt install $(firstword $(CC)))" >&2; exit 1; }
+	@printf '#include <lua.h>\n' | $(CC) $(LUA_CFLAGS) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 || { \
+	  echo "error: lua.h of $(LUA_IMPL) $(LUA_ABI) is missing (Debian: apt install pkg-config $(LUA_DEV_$(LUA_IMPL)));" \
+	       "elsewhere set LUA_INCDIR to its folder" >&2; exit 1; }
+	@printf '#include <curl/curl.h>\n' | $(CC) $(CURL_CFLAGS) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 || { \
+	  echo "error: libcurl's headers are missing (Debian: apt install libcurl4-openssl-dev);" \
+	       "elsewhere set CURL_CFLAGS and CURL_LIBS" >&2; exit 1; }
+	@printf '#include <curl/curlver.h>\n#if LIBCURL_VERSION_NUM < $(CURL_MINIMUM_NUM)\n#error\n#endif\n' \
+	  | $(CC) $(CURL_CFLAGS) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 || { \
+	  echo "error: libcurl is older than $(CURL_MINIMUM), the oldest that zohocrm supports" >&2; exit 1; }
+
+$(MODULE): $(OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(OWN_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS) $(CURL_LIBS)
+
+$(BUILD)/obj/%.o: csrc/%.c | requirements
+	@mkdir -p $(@D)
+	$(CC) $(OWN_CFLAGS) $(LUA_CFLAGS) $(CURL_CFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(OBJECTS:.o=.d)
+
+.PHONY: install
+install: all ## install for the chosen LUA under $(DESTDIR)$(PREFIX)
+	@set -e; for file in $(LUA_SOURCES:lua/%=%); do \
+	  $(INSTALL) -d "$(DESTDIR)$(LUA_MODULE_DIR)/$$(dirname $$file)"; \
+	  $(INSTALL) -m 644 "lua/$$file" "$(DESTDIR)$(LUA_MODULE_DIR)/$$file"; \
+	done
+	$(INSTALL) -d "$(DESTDIR)$(LUA_CMODULE_DIR)/zohocrm"
+	$(INSTALL) -m 755 $(MODULE) "$(DESTDIR)$(LUA_CMODULE_DIR)/zohocrm/core.so"
+
+.PHONY: uninstall
+uninstall: ## remove what install put there
+	rm -f $(LUA_SOURCES:lua/%="$(DESTDIR)$(LUA_MODULE_DIR)/%") "$(DESTDIR)$(LUA_CMODULE_DIR)/zohocrm/core.so"
+	@for folder in zohocrm/sandbox/server zohocrm/sandbox zohocrm; do \
+	  rmdir "$(DESTDIR)$(LUA_MODULE_DIR)/$$folder" 2>/dev/null || true; \
+	done; rmdir "$(DESTDIR)$(LUA_CMODULE_DIR)/zohocrm" 2>/dev/null || true
+
+.PHONY: deps
+deps: ## install what building, the sandbox and the specs need (Debian, as root), if anything is missing
+	@.ci/deps $(DEPS)
+
+.PHONY: deps-lint
+deps-lint: ## install what `make lint` and `make valgrind` need besides
+	@.ci/deps $(DEPS_LINT)
+
+.PHONY: clean
+clean: ## remove build/
+	rm -rf build
+
+##@ Try it
+
+.PHONY: demo
+demo: deps ## run examples/quickstart.lua against a sandbox started for it
+	@$(SUBMAKE) run-demo
+# A make of its own: on a fresh machine LUA answers only after deps.
+.PHONY: run-demo
+run-demo: all
+	@LUA_PATH="$(TREE_PATH)" LUA_CPATH="$(BUILD)/?.so;;" $(LUA) -e \
+	  'os.exit(require("zohocrm.sandbox.server").with("$(LUA) examples/quickstart.lua"))'
+
+.PHONY: sandbox
+sandbox: deps ## serve the sandbox over HTTP until Ctrl-C (ARGS="--leads 100000 --port 8080")
+	@LUA_PATH="$(TREE_PATH)" exec $(LUA) -e 'os.exit(require("zohocrm.sandbox.server").run("$(ARGS)"))'
+
+##@ Check
+
+.PHONY: test
+test: deps ## run every spec on Lua 5.4 and on LuaJIT
+	@mkdir -p build; failed=; \
+	for lua in lua5.4 luajit; do \
+	  echo "== specs on $$lua"; $(SUBMAKE) spec LUA=$$lua BUSTED_LOG=build/spec-$$lua.log || failed="$$failed $$lua"; \
+	done; \
+	for lua in lua5.4 luajit; do \
+	  printf '%s: ' $$lua; grep -E '^[0-9]+ success' build/spec-$$lua.log || echo "no result"; \
+	done; test -z "$$failed" || { echo "failed on:$$failed" >&2; exit 1; }
+
+.PHONY: test-5.4 test-luajit
+test-5.4: ## run the specs on Lua 5.4 only (BUSTEDFLAGS="--filter …" to choose)
+	@$(SUBMAKE) spec LUA=lua5.4
+test-luajit: ## run the specs on LuaJIT only
+	@$(SUBMAKE) spec LUA=luajit
+
+# The pipe's status is tee's, so busted's own goes through a file.
+BUSTED_LOG ?= build/spec.log
+RUN_BUSTED  = LUA_PATH="$(TREE_PATH)" LUA_CPATH="$(BUILD)/?.so;;" ZOHOCRM_BUILD="$(BUILD)" MATON_API_KEY= \
+              ZOHOCRM_GATEWAY_URL= ZOHOCRM_CONTROL_URL= $(SPEC_ENV) $(SPEC_WRAPPER) $(LUA) $(BUSTED) -o plainTerminal $(BUSTEDFLAGS)
+.PHONY: spec
+spec: all
+	@test -n "$(BUSTED)" || { echo "error: busted is missing (Debian: apt install lua-busted)" >&2; exit 1; }
+	@mkdir -p $(dir $(BUSTED_LOG)); rm -f $(BUSTED_LOG); \
+	{ $(RUN_BUSTED); echo $$? > $(BUSTED_LOG).status; } 2>&1 | tee $(BUSTED_LOG); \
+	status=$$(cat $(BUSTED_LOG).status); rm -f $(BUSTED_LOG).status; exit $$status
+
+ASAN_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+# Only the interpreter loads the sanitizer and looks for leaks, not the children that specs start: see .ci/asan.
+.PHONY: asan
+asan: ## run the specs with the module built with AddressSanitizer and UBSan (LUA=luajit for LuaJIT)
+	@$(SUBMAKE) spec BUILD=build/asan-$(LUA_IMPL)$(LUA_ABI) CC=gcc CFLAGS='$(ASAN_FLAGS)' LUA=$(LUA) \
+	  BUSTED_LOG=build/asan-$(LUA_IMPL)$(LUA_ABI).log SPEC_WRAPPER=.ci/asan
+
+.PHONY: valgrind
+valgrind: ## run the specs under valgrind's memcheck (LUA=luajit for LuaJIT)
+	@$(SUBMAKE) spec BUILD=build/valgrind-$(LUA_IMPL)$(LUA_ABI) CFLAGS='-O1 -g' LUA=$(LUA) \
+	  BUSTED_LOG=build/valgrind-$(LUA_IMPL)$(LUA_ABI).log SPEC_WRAPPER='valgrind --quiet --leak-check=full \
+	  --keep-debuginfo=yes --errors-for-leak-kinds=definite --error-exitcode=9'
+
+LINTS := luacheck clang-format clang-tidy cppcheck layers rockspec gcc clang symbols
+.PHONY: lint $(LINTS:%=lint-%)
+lint: $(LINTS:%=lint-%) ## all linters, and both compilers with warnings as errors
+
+lint-luacheck: ## luacheck over every Lua file
+	luacheck --quiet lua spec $(wildcard examples) .luacheckrc .busted $(wildcard *.rockspec)
+lint-clang-format: ## the C layout
+	clang-format --dry-run -Werror $(wildcard csrc/*.c csrc/*.h)
+lint-clang-tidy: | requirements ## clang's static analysis
+	clang-tidy --quiet $(SOURCES) -- -std=c11 $(LUA_CFLAGS) $(CURL_CFLAGS)
+lint-cppcheck: ## cppcheck's static analysis
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	  --suppressions-list=.cppcheck csrc
+lint-layers: ## the core half of csrc (zc_*) knows nothing of Lua
+	@! grep -nE '#[[:space:]]*include[[:space:]]*[<"](lua|lauxlib|lualib|lzc_)' csrc/zc_*.[ch]
+lint-rockspec: ## luarocks accepts the rockspec
+	luarocks lint zohocrm-scm-1.rockspec
+lint-gcc lint-clang: lint-%:
+	$(SUBMAKE) all CC=$* WERROR=1 BUILD=build/lint-$* LUA=lua5.4
+	$(SUBMAKE) all CC=$* WERROR=1 BUILD=build/lint-$*-luajit LUA=luajit
+lint-symbols: lint-gcc ## only luaopen_* is exported
+	@$(NM) -D --defined-only build/lint-gcc/zohocrm/core.so | awk '{ print $$NF }' | grep -v '^luaopen_zohocrm_core$$' \
+	  && { echo "error: core.so exports more than luaopen_zohocrm_core" >&2; exit 1; } || \
+	  $(NM) -D --defined-only build/lint-gcc/zohocrm/core.so | grep -q ' T luaopen_zohocrm_core$$'
+
+.PHONY: format
+format: ## lay the C files out as .clang-format says
+	clang-format -i $(wildcard csrc/*.c csrc/*.h)
+
+.PHONY: doc
+doc: ## render the reference into build/doc (LDoc)
+	@command -v ldoc >/dev/null || { echo "error: ldoc is missing (Debian: apt install lua-ldoc)" >&2; exit 1; }
+	@mkdir -p build/doc
+	ldoc --quiet --dir build/doc --format markdown --project zohocrm --all --not_luadoc lua
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z0-9. -]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
