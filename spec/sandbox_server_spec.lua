@@ -110,6 +110,20 @@ describe("the sandbox server", function()
       assert.is_true(log_of(handle)[1].body == body) -- `equal` would print 3 MB
     end)
 
+    for name, value in pairs {
+      ["If-Unmodified-Since"] = "Fri, 06 Feb 2026 01:10:00 GMT", ["If-Modified-Since"] = "Fri, 06 Feb 2026 01:10:00 GMT",
+      ["If-Match"] = '"x"', ["If-None-Match"] = "*",
+    } do
+      it("may have the condition " .. name .. ", which only the engine judges", function()
+        control(handle, "POST", "fail", {
+          status = 200, body = "{}", headers = { ["last-modified"] = "Fri, 06 Feb 2026 01:10:00 GMT", etag = '"y"' },
+        })
+        local response = request(handle, "GET", ORG, { name .. ": " .. value })
+        assert.same({ 200, "{}" }, { response.status, response.body })
+        assert.equal(value, log_of(handle)[1].headers[name:lower()])
+      end)
+    end
+
     it("may have a query of 16 KB", function()
       local query = "ids=" .. ("1234567890,"):rep(1500)
       request(handle, "GET", "/zoho-crm/crm/v8/users?" .. query)

@@ -5,14 +5,6 @@ local zohocrm = require("zohocrm")
 
 local HAS_INTEGERS = rawget(math, "type") ~= nil
 
-local function copy(record, more)
-  local new = {}
-  for _, source in ipairs({ record, more or {} }) do
-    for name, value in pairs(source) do new[name] = value end
-  end
-  return new
-end
-
 for _, door in ipairs(doors) do
   describe("a record (" .. door.name .. ")", function()
     local sandbox, crm
@@ -127,7 +119,7 @@ for _, door in ipairs(doors) do
       for _, row in ipairs(faults) do
         it("not with " .. row[1], function()
           wire.fails({ code = row[3], kind = row[4], status = 400, details = row[5] },
-            crm.Leads:create(copy({ Last_Name = "Ek" }, row[2])))
+            crm.Leads:create(wire.merged({ Last_Name = "Ek" }, row[2])))
         end)
       end
 
@@ -251,8 +243,8 @@ for _, door in ipairs(doors) do
         assert.equal("insert", first.action)
         assert.is_nil(first.duplicate_field)
         sandbox.clear()
-        local second = assert(crm.Leads:upsert(copy(lead, { City = "Oslo" })))
-        wire.received(sandbox, { "POST", "/Leads/upsert", body = { data = { copy(lead, { City = "Oslo" }) } } })
+        local second = assert(crm.Leads:upsert(wire.merged(lead, { City = "Oslo" })))
+        wire.received(sandbox, { "POST", "/Leads/upsert", body = { data = { wire.merged(lead, { City = "Oslo" }) } } })
         wire.written(second)
         assert.same({ first.id, "update", "Email" }, { second.id, second.action, second.duplicate_field })
         assert.equal("Oslo", assert(crm.Leads:get(first.id)).City)
@@ -264,7 +256,7 @@ for _, door in ipairs(doors) do
         wire.received(sandbox, {
           "POST", "/Leads/upsert", body = { data = { lead }, duplicate_check_fields = { "External_Id" } },
         })
-        local outcome = crm.Leads:upsert({ copy(lead, { City = "Rome" }), { Last_Name = "New" } },
+        local outcome = crm.Leads:upsert({ wire.merged(lead, { City = "Rome" }), { Last_Name = "New" } },
           { duplicate_check_fields = { "External_Id" }, trigger = {} })
         assert.same({ "update", "External_Id", first.id }, {
           outcome[1].action, outcome[1].duplicate_field, outcome[1].id,

@@ -26,11 +26,7 @@ M.ID = "^" .. ("%d"):rep(19) .. "$"
 ---@param sandbox table what `door.start` gave
 ---@param extra? table further options of `zohocrm.new`
 function M.client(sandbox, extra)
-  local options = { rate = 0, retries = 0 }
-  for _, source in ipairs({ sandbox.client_options, extra or {} }) do
-    for name, value in pairs(source) do options[name] = value end
-  end
-  return zohocrm.new(options)
+  return zohocrm.new(M.merged(M.merged({ rate = 0, retries = 0 }, sandbox.client_options), extra))
 end
 
 -- lua-cjson's array metatable would make decoded arrays differ from plain tables.
@@ -131,6 +127,23 @@ function M.written(details)
   assert.matches(M.TIME, details.Modified_Time)
   assert.same(user, details.Created_By)
   assert.same(user, details.Modified_By)
+end
+
+--- A new table with the entries of both.
+function M.merged(record, more)
+  local new = {}
+  for _, source in ipairs({ record, more or {} }) do
+    for name, value in pairs(source) do new[name] = value end
+  end
+  return new
+end
+
+--- The names of a record's fields, sorted.
+function M.names(record)
+  local names = {}
+  for name in pairs(record) do names[#names + 1] = name end
+  table.sort(names)
+  return names
 end
 
 --- The values of one field, in order.
