@@ -162,7 +162,8 @@ local request_rules = options.merge(options.call, {
   raw = { kind = "boolean", core = true },
 })
 
--- { name = value } as the flat list that the core takes, in alphabetical order; an array becomes a comma separated value.
+-- { name = value } as the flat list that the core takes, in alphabetical order; an array becomes a comma separated
+-- value.
 local function flatten(query)
   local names, flat = {}, {}
   for name in pairs(query or {}) do
@@ -190,7 +191,8 @@ local function flatten(query)
 end
 
 --- Any endpoint under the CRM root, for what has no method of its own.
----@param o table `path` as on the wire, such as "/crm/v8/settings/tags" (required); `method` (default "GET"), `query` (map;
+---@param o table `path` as on the wire, such as "/crm/v8/settings/tags" (required); `method` (default "GET"),
+--- `query` (map;
 --- arrays become comma separated), `body` (encoded as JSON), `headers`, `raw` (true: the body comes as a string),
 --- `timeout`, `deadline`, `retries`, `connection`
 ---@return table|string|nil body decoded; an empty table when the answer has none (204, 304)
@@ -215,8 +217,8 @@ function Client:request(o)
   return body, { status = answer.status, headers = answer.headers }
 end
 
---- Ends the client: calls under way are cancelled, connections closed, the key wiped. Twice is harmless. A client that is
---- no longer used is closed by the garbage collector.
+--- Ends the client: calls under way are cancelled, connections closed, the key wiped. Twice is harmless. A client
+--- that is no longer used is closed by the garbage collector.
 function Client:close()
   client_of(self, "close").core:close()
 end
@@ -270,13 +272,14 @@ end
 
 --- Makes a client. Nothing is sent before the first call.
 ---@param given? table
---- `api_key` (default: the environment's MATON_API_KEY), `connection` (the id of a connection, else the oldest active one),
---- `gateway_url` (default: ZOHOCRM_GATEWAY_URL, else https://gateway.maton.ai/zoho-crm), `control_url` (default:
---- ZOHOCRM_CONTROL_URL, else https://ctrl.maton.ai), `timeout` (seconds for one attempt, 60), `connect_timeout` (10),
---- `retries` (3), `max_retry_wait` (seconds, 60: a longer Retry-After is reported instead), `rate` (requests a second, 10;
---- 0 or false: no limit), `concurrency` (10), `max_response_bytes` (64 MiB), `ca_file` (PEM), `proxy`, `user_agent`,
---- `on_request` (called after each call, once an attempt, with `{ method, path, attempt, status | failure, seconds }`; its
---- errors are ignored), `sandbox` (true, options of zohocrm.sandbox, or a sandbox: no network at all)
+--- `api_key` (default: the environment's MATON_API_KEY), `connection` (the id of a connection, else the oldest
+--- active one), `gateway_url` (default: ZOHOCRM_GATEWAY_URL, else https://gateway.maton.ai/zoho-crm), `control_url`
+--- (default: ZOHOCRM_CONTROL_URL, else https://ctrl.maton.ai), `timeout` (seconds for one attempt, 60),
+--- `connect_timeout` (10), `retries` (3), `max_retry_wait` (seconds, 60: a longer Retry-After is reported instead),
+--- `rate` (requests a second, 10; 0 or false: no limit), `concurrency` (10), `max_response_bytes` (64 MiB),
+--- `ca_file` (PEM), `proxy`, `user_agent`, `on_request` (called after each call, once an attempt, with `{ method,
+--- path, attempt, status | failure, seconds }`; its errors are ignored), `sandbox` (true, options of
+--- zohocrm.sandbox, or a sandbox: no network at all)
 ---@return zohocrm.Client
 local function new(given)
   local plain = {}

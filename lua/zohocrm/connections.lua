@@ -47,8 +47,8 @@ local function describe(checked, rules, description)
   return options.apply(checked, rules, description)
 end
 
--- One connection in an answer: the seed shows { connection = {…} }; the reply of create is documented nowhere, so a bare
--- object is read too.
+-- One connection in an answer: the seed shows { connection = {…} }; the reply of create is documented nowhere, so
+-- a bare object is read too.
 local function read_one(answer)
   local body = type(answer.body) == "table" and answer.body or {}
   local one = type(body.connection) == "table" and body.connection or (body.connection_id and body)

@@ -58,7 +58,8 @@ local function read(call, answer)
     })
   end
   if not call.one then
-    local info = body and type(body.info) == "table" and body.info or { count = list and #list or 0, more_records = false }
+    local info = body and type(body.info) == "table" and body.info
+      or { count = list and #list or 0, more_records = false }
     if answer.status == 304 then
       info.not_modified = true
     end
@@ -91,7 +92,8 @@ function M.read(client, name, o, id, module)
     action = table.concat(words, " "), path = path, by_id = call.by_id, module = module,
     query = call.of_module and { "module", module } or nil,
   }
-  local answer, err = transport.request(client, options.apply(options.check(o, call.rules, name), call.rules, description))
+  local checked = options.check(o, call.rules, name)
+  local answer, err = transport.request(client, options.apply(checked, call.rules, description))
   if not answer then
     return nil, err
   end

@@ -27,7 +27,8 @@ local LIMIT = { kind = "integer", least = 0, most = 2 ^ 53, query = false }
 
 -- Reference 3.1; the limits are the seed's.
 local list_rules = options.merge(options.call, {
-  fields = { kind = "fields", most = 50, required = 'the API names of the fields you want: fields = {"Last_Name", "Email"}' },
+  fields = { kind = "fields", most = 50,
+    required = 'the API names of the fields you want: fields = {"Last_Name", "Email"}' },
   page = PAGE,
   per_page = PER_PAGE,
   page_token = { kind = "string" },
@@ -142,10 +143,12 @@ end
 
 --- One page of the module's records. API: get-records.
 ---@param o table `fields` (array or comma separated string, at most 50) is required; `page`, `per_page` (1 to 200,
---- default 200), `page_token`, `sort_by` ("id", "Created_Time", "Modified_Time"), `sort_order` ("asc", "desc"), `cvid`,
---- `ids`, `converted`, `approved`, `territory_id`, `include_child`, `uid`, `startDateTime`, `endDateTime`,
---- `if_modified_since` (ISO 8601), and what every call takes: `timeout`, `deadline`, `retries`, `connection`, `headers`
----@return table|nil page array of records; `.info.more_records`, `.info.next_page_token`, …; empty when there are none
+--- default 200), `page_token`, `sort_by` ("id", "Created_Time", "Modified_Time"), `sort_order` ("asc", "desc"),
+--- `cvid`, `ids`, `converted`, `approved`, `territory_id`, `include_child`, `uid`, `startDateTime`, `endDateTime`,
+--- `if_modified_since` (ISO 8601), and what every call takes: `timeout`, `deadline`, `retries`, `connection`,
+--- `headers`
+---@return table|nil page array of records; `.info.more_records`, `.info.next_page_token`, …; empty when there
+--- are none
 ---@return zohocrm.Error|nil
 function Module:list(o)
   local client = client_of(self, "list")
@@ -183,10 +186,12 @@ local function search_description(self, checked)
   })
 end
 
---- One page of the records that a search finds. Zoho's index lags a little behind writes, and `equals` on text is fuzzy
---- (reference 5.3). API: search-records.
----@param o table|string one of `criteria`, `email`, `phone` (3 characters or more), `word` (2 or more); `fields`, `page`,
---- `per_page`, `sort_by`, `sort_order`, `converted`, `approved`, `cvid`. A bare string or a built expression is the criteria
+--- One page of the records that a search finds. Zoho's index lags a little behind writes, and `equals` on text is
+--- fuzzy (reference 5.3). API: search-records.
+---@param o table|string one of `criteria`, `email`, `phone` (3 characters or more), `word` (2 or more); `fields`,
+--- `page`,
+--- `per_page`, `sort_by`, `sort_order`, `converted`, `approved`, `cvid`. A bare string or a built expression is the
+--- criteria
 ---@return table|nil page
 ---@return zohocrm.Error|nil
 function Module:search(o)
@@ -252,16 +257,17 @@ local function plan(self, o, call)
   }
 end
 
---- Walks all pages: `for page in crm.Leads:pages{ fields = … } do`. Raises a zohocrm.Error when a page cannot be had.
---- Past record 2,000 it goes on by page_token.
----@param o table|string the options of `list`, or of `search` when `criteria`, `email`, `phone` or `word` is among them;
---- `limit`: records at the most
+--- Walks all pages: `for page in crm.Leads:pages{ fields = … } do`. Raises a zohocrm.Error when a page cannot be
+--- had. Past record 2,000 it goes on by page_token.
+---@param o table|string the options of `list`, or of `search` when `criteria`, `email`, `phone` or `word` is
+--- among them; `limit`: records at the most
 ---@return zohocrm.Walk
 function Module:pages(o)
   return walk.pages(plan(self, o, "pages"))
 end
 
---- Walks all records lazily: `for lead in crm.Leads:each{ fields = … } do`. Raises a zohocrm.Error when a page cannot be had.
+--- Walks all records lazily: `for lead in crm.Leads:each{ fields = … } do`. Raises a zohocrm.Error when a page
+--- cannot be had.
 ---@param o table|string see `pages`
 ---@return zohocrm.Walk
 function Module:each(o)
@@ -291,7 +297,8 @@ function Module:get(id, o)
   id = options.id(id, "get: the id")
   local checked = options.check(o, get_rules, "get")
   local answer, err = transport.request(client, options.apply(checked, get_rules, {
-    action = ("get %s %s"):format(self.name, id), module = self.name, path = { "crm", "v8", self.name, id }, by_id = true,
+    action = ("get %s %s"):format(self.name, id), module = self.name, by_id = true,
+    path = { "crm", "v8", self.name, id },
   }))
   if not answer then
     return nil, err
@@ -302,7 +309,8 @@ function Module:get(id, o)
   end
   if not page[1] then
     return nil, errors.new(answer.context, {
-      kind = "not_found", status = answer.status, message = "there is no record with this id", attempts = answer.attempts,
+      kind = "not_found", status = answer.status, attempts = answer.attempts,
+      message = "there is no record with this id",
     })
   end
   return page[1]
@@ -361,7 +369,8 @@ end
 
 --- Creates one record or many. API: insert-records. Never repeated when the answer was lost: see `may_have_happened`.
 ---@param records table a record (field API names to values; `zohocrm.null` empties) or an array of any length
----@param o? table `trigger` (array; `{}` runs no workflow), `apply_feature_execution`, `skip_feature_execution`, `lar_id`
+---@param o? table `trigger` (array; `{}` runs no workflow), `apply_feature_execution`, `skip_feature_execution`,
+--- `lar_id`
 ---@return table|nil details of the one record (`id`, `Created_Time`, …), or an outcome for an array: in input order
 --- `{ok=true, id=, code=, details=}` or `{ok=false, error=}`, with `.succeeded` and `.failed`
 ---@return zohocrm.Error|nil
@@ -380,8 +389,8 @@ end
 
 --- Updates what is there already, else creates. API: upsert-records.
 ---@param records table see `create`
----@param o? table the options of `create` and `update`, and `duplicate_check_fields` (array of API names; default: the
---- module's own, such as Email for Leads)
+---@param o? table the options of `create` and `update`, and `duplicate_check_fields` (array of API names;
+--- default: the module's own, such as Email for Leads)
 ---@return table|nil details or outcome, see `create`; with `action` ("insert" or "update") and `duplicate_field`
 ---@return zohocrm.Error|nil
 function Module:upsert(records, o)

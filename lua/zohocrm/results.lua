@@ -10,8 +10,8 @@ local LEADING = {
   "Campaign_Name", "Product_Name", "Subject", "Event_Title", "Name", "status", "data_type", "email", "Email", "Company",
 }
 
--- Terminals give East Asian characters and pictographs two columns. Ranges of first bytes: U+1100 to U+115F is left out,
--- as these letters hardly occur uncomposed.
+-- Terminals give East Asian characters and pictographs two columns. Ranges of first bytes: U+1100 to U+115F is left
+-- out, as these letters hardly occur uncomposed.
 local function columns(lead, second)
   if lead >= 0xE3 and lead <= 0xED or lead == 0xE2 and second >= 0xBA then
     return lead == 0xED and second > 0x9E and 1 or 2

@@ -1,5 +1,5 @@
---- Walking lists of any length: pages, records lazily, or all in one array. Which page comes next is the core's pager's
---- to say; this file asks for it and hands it out.
+--- Walking lists of any length: pages, records lazily, or all in one array. Which page comes next is the core's
+--- pager's to say; this file asks for it and hands it out.
 
 local core = require "zohocrm.core"
 local errors = require "zohocrm.errors"
@@ -78,7 +78,8 @@ local function start(plan, step)
 end
 
 --- Every page. In a generic `for`: `for page in …`. Raises the error when a page cannot be had.
----@param plan table kind ("list", "search", "plain"), per_page, page, page_token, limit, action, path, fetch(name, value)
+---@param plan table kind ("list", "search", "plain"), per_page, page, page_token, limit, action, path,
+--- fetch(name, value)
 ---@return zohocrm.Walk, nil, nil, zohocrm.Walk
 function M.pages(plan)
   local walk = start(plan, function(self)
