@@ -13,7 +13,7 @@
 #define EXACT_MAX 9007199254740992.0 /* 2^53: every whole double up to here is itself */
 
 /* Positions in the state table, which the registry holds. */
-enum { SLOT_DECODE = 1, SLOT_ENCODE, SLOT_ARRAY_MT, SLOT_FOREIGN_ARRAY_MT, SLOT_FOREIGN_EMPTY_MT };
+enum { SLOT_DECODE = 1, SLOT_ENCODE, SLOT_ARRAY_MT, SLOT_FOREIGN_ARRAY_MT, SLOT_FOREIGN_EMPTY_MT, SLOT_FOREIGN_EMPTY };
 
 /* ---- decoding ----------------------------------------------------------------------------- */
 
@@ -362,6 +362,13 @@ static bool encode_value(encoder *e, int value, const place *at)
             put(e, "null", 4);
             return true;
         }
+        lua_rawgeti(L, e->state, SLOT_FOREIGN_EMPTY);
+        if (lua_rawequal(L, -1, value) != 0) {
+            lua_pop(L, 1);
+            put(e, "[]", 2);
+            return true;
+        }
+        lua_pop(L, 1);
         break;
     default:
         break;
@@ -450,6 +457,7 @@ static void fill_state(lua_State *L, int state, int codec)
         {SLOT_ENCODE, "encode"},
         {SLOT_FOREIGN_ARRAY_MT, "array_mt"},
         {SLOT_FOREIGN_EMPTY_MT, "empty_array_mt"},
+        {SLOT_FOREIGN_EMPTY, "empty_array"},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         lua_getfield(L, codec, wanted[i].name);

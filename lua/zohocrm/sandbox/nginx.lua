@@ -117,15 +117,11 @@ local function read_body()
   return body
 end
 
--- Conditions are the engine's to judge: nginx would answer 412 or 304 of its own to what the engine answers 200.
-local CONDITIONS = { "If-Modified-Since", "If-Unmodified-Since", "If-Match", "If-None-Match" }
-
 local function read_headers()
   local headers = {}
   for name, value in pairs(ngx.req.get_headers(0)) do
     headers[name:lower()] = type(value) == "table" and table.concat(value, ", ") or value
   end
-  for _, name in ipairs(CONDITIONS) do ngx.req.clear_header(name) end
   return headers
 end
 
