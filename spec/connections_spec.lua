@@ -195,6 +195,13 @@ for _, door in ipairs(doors) do
           { "DELETE", "/Leads", headers = headers, query = { ids = made.id } })
       end)
 
+      it("are one for each call, not two", function()
+        wire.raises(function()
+          crm:org({ connection = "a", headers = { ["maton-connection"] = "b" } })
+        end, "aton-")
+        wire.received(sandbox)
+      end)
+
       it("must exist", function()
         local err = wire.fails({ kind = "invalid", status = 400 }, crm:org({ connection = "nonsense" }))
         assert.matches("connection", tostring(err))

@@ -127,8 +127,8 @@ describe("the documentation", function()
   it("has a quickstart that lists, creates, updates, searches and deletes", function()
     local output, fine = run("examples/quickstart.lua")
     assert.is_true(fine, output)
-    assert.matches("The newest 10 leads:", output)
-    assert.matches("id%s+Last_Name%s+Company%s+Email%s+City\n[%- ]+\n%d+  ", output)
+    -- readers are invited to change the fields and the number
+    assert.matches("^The newest %d+ leads:\n\nid [^\n]*\n[%- ]+\n%d+", output)
     assert.matches("\ncreated  %d+\nupdated  %+1%-555%-9999\nfound    1 by quickstart%-%d+@example%.com\ndeleted  not_found\n$",
       output)
   end)

@@ -146,6 +146,9 @@ local LIST_MISTAKES = {
   { "converted = 1", { fields = "a", converted = 1 }, "'true', 'false', 'both'" },
   { "an unknown option", { feilds = "a" }, "unknown option 'feilds'; did you mean 'fields'?" },
   { "a field name with a comma", { fields = { "a,b" } }, "fields[1] contains a comma" },
+  { "fields with a hole", { fields = { "a", nil, "b" } }, "fields[2]" },
+  { "ids with a hole", { fields = "a", ids = { "1", nil, "3" } }, "ids[2]" },
+  { "fields with names", { fields = { "a", Email = true } }, "Email" },
   { "a field that is a number", { fields = { 1 } }, "fields[1] must be the API name of a field" },
 }
 

@@ -20,6 +20,10 @@ local SENT = {
     { "GET", "/settings/tags", query = { a = "true", b = "false", c = "0.5" } },
   },
   {
+    "whole floats in arrays", { path = "/crm/v8/settings/tags", query = { ids = { 2 ^ 40, 7 } } },
+    { "GET", "/settings/tags", query = { ids = "1099511627776,7" } },
+  },
+  {
     "any character in the query", { path = "/crm/v8/settings/tags", query = { ["ä &="] = "+ %&=#?/ö\"\\" } },
     { "GET", "/settings/tags", query = { ["ä &="] = "+ %&=#?/ö\"\\" } },
   },
@@ -62,6 +66,12 @@ local MISTAKES = {
   { "an unknown method", { method = "get", path = "/crm/v8/org" }, "'GET', 'POST', 'PUT', 'PATCH', 'DELETE'" },
   { "a body that is text", { path = "/crm/v8/org", body = "{}" }, "body must be a table, not a string" },
   { "a list as query", { path = "/crm/v8/org", query = { "a" } }, "query must map parameter names to values" },
+  { "an empty table in the query", { path = "/crm/v8/org", query = { fields = {} } }, "fields" },
+  { "a map in the query", { path = "/crm/v8/org", query = { fields = { a = 1 } } }, "fields" },
+  { "a function in the query", { path = "/crm/v8/org", query = { fields = print } }, "fields" },
+  { "null in the query", { path = "/crm/v8/org", query = { fields = zohocrm.null } }, "fields" },
+  { "an inexact id in the query", { path = "/crm/v8/org", query = { ids = 7243485000000597000.0 } }, "ids" },
+  { "an inexact id in an array", { path = "/crm/v8/org", query = { ids = { 7243485000000597000.0 } } }, "ids" },
   { "an unknown option", { path = "/crm/v8/org", qurey = {} }, "unknown option 'qurey'; did you mean 'query'?" },
   {
     "a header with a line break", { path = "/crm/v8/org", headers = { ["X-A"] = "b\r\nMaton-Connection: c" } },

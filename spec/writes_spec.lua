@@ -143,6 +143,27 @@ for _, door in ipairs(doors) do
         wire.raises(function() crm.Leads.create({ Last_Name = "a" }) end, "crm.Leads:create(…), with a colon")
         wire.received(sandbox)
       end)
+
+      it("never from a list with a hole", function()
+        local list = { { Last_Name = "a" } }
+        list[3] = { Last_Name = "c" }
+        wire.raises(function() crm.Leads:create(list) end, "record 2")
+        wire.received(sandbox)
+      end)
+
+      it("never from a list with names in it", function()
+        wire.raises(function() crm.Leads:create({ { Last_Name = "a" }, trigger = {} }) end, "create: ", "trigger")
+        wire.raises(function() crm.Leads:upsert({ { Last_Name = "a" }, Company = "b" }) end, "upsert: ", "Company")
+        wire.received(sandbox)
+      end)
+
+      it("never with a map where a list of names belongs", function()
+        wire.raises(function() crm.Leads:create({ Last_Name = "a" }, { trigger = { workflow = true } }) end, "trigger")
+        wire.raises(function()
+          crm.Leads:upsert({ Last_Name = "a" }, { duplicate_check_fields = { Email = true } })
+        end, "duplicate_check_fields")
+        wire.received(sandbox)
+      end)
     end)
 
     describe("updated", function()
@@ -159,6 +180,17 @@ for _, door in ipairs(doors) do
         local record = assert(crm.Leads:get(made.id))
         assert.same({ "Smith", "Oslo", "+1-555-9999", "Updated Company Name" },
           { record.Last_Name, record.City, record.Phone, record.Company })
+      end)
+
+      it("as a page that was listed and changed", function()
+        local page = assert(crm.Leads:list({ fields = "City", per_page = 3 }))
+        for i, lead in ipairs(page) do lead.City = "City " .. i end
+        sandbox.clear()
+        local outcome = crm.Leads:update(page)
+        assert.same({ 3, 3 }, { #outcome, outcome.succeeded })
+        local sent = {}
+        for i, lead in ipairs(page) do sent[i] = { id = lead.id, City = "City " .. i } end
+        wire.received(sandbox, { "PUT", "/Leads", body = { data = sent } })
       end)
 
       it("with null, which empties a field", function()
@@ -195,6 +227,8 @@ for _, door in ipairs(doors) do
         wire.raises(function() crm.Leads:update({ City = "Oslo" }) end, "update: the record has no id")
         wire.raises(function() crm.Leads:update({ { id = "1" }, { City = "Oslo" } }) end, "update: record 2 has no id")
         wire.raises(function() crm.Leads:update({ id = 7243485000000597000.0 }) end, "cannot hold a record id exactly")
+        wire.raises(function() crm.Leads:update({ id = "", City = "Oslo" }) end, "id must be a record id")
+        wire.raises(function() crm.Leads:update({ { id = true } }) end, "record 1", "id must be a record id")
         wire.received(sandbox)
       end)
 
@@ -305,6 +339,18 @@ for _, door in ipairs(doors) do
         wire.raises(function() crm.Leads:delete("1,2") end, "contains a comma; pass many ids as an array")
         wire.raises(function() crm.Leads:delete() end, "delete: the id must be a record id")
         wire.raises(function() crm.Leads:delete("1", { wf_trigger = "yes" }) end, "wf_trigger must be true or false")
+        wire.received(sandbox)
+      end)
+
+      it("never by a list with a hole", function()
+        wire.raises(function() crm.Leads:delete({ "1", nil, "3" }) end, "id 2")
+        wire.received(sandbox)
+      end)
+
+      it("never by a record, which has its id among other things", function()
+        local lead = assert(crm.Leads:get(lead_ids()[1]))
+        sandbox.clear()
+        wire.raises(function() crm.Leads:delete(lead) end, "delete: ")
         wire.received(sandbox)
       end)
 

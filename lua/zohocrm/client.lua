@@ -162,6 +162,8 @@ local request_rules = options.merge(options.call, {
   raw = { kind = "boolean", core = true },
 })
 
+local PARAMETER = { kind = "parameter" }
+
 -- { name = value } as the flat list that the core takes, in alphabetical order; an array becomes a comma separated
 -- value.
 local function flatten(query)
@@ -174,18 +176,18 @@ local function flatten(query)
   end
   table.sort(names)
   for _, name in ipairs(names) do
-    local value = query[name]
-    if type(value) == "table" and value[1] ~= nil then
+    local value, what = query[name], "request: query." .. name
+    if type(value) == "table" and next(value) ~= nil then
       local parts = {}
-      for i, element in ipairs(value) do
-        parts[i] = tostring(element)
+      for i = 1, options.length(value, what) do
+        parts[i] = options.value(value[i], PARAMETER, ("%s[%d]"):format(what, i))
       end
       value = table.concat(parts, ",")
-    elseif type(value) == "number" and value % 1 == 0 and math.abs(value) <= 2 ^ 53 then
-      value = ("%d"):format(value)
+    else
+      value = options.value(value, PARAMETER, what)
     end
     flat[#flat + 1] = name
-    flat[#flat + 1] = tostring(value)
+    flat[#flat + 1] = value
   end
   return flat
 end

@@ -1,7 +1,6 @@
 --- A module of the CRM and its records: `crm.Leads`, `crm:module "My_Module"`.
 
 local bulk = require "zohocrm.bulk"
-local core = require "zohocrm.core"
 local errors = require "zohocrm.errors"
 local options = require "zohocrm.options"
 local raise = require "zohocrm.raise"
@@ -69,15 +68,15 @@ local get_rules = options.merge(options.call, { fields = { kind = "fields", most
 -- Reference 4.2: what goes into the body beside `data`.
 local body_keys = { "trigger", "apply_feature_execution", "skip_feature_execution", "duplicate_check_fields", "lar_id" }
 local write_rules = options.merge(options.call, {
-  trigger = { kind = "table" },
-  apply_feature_execution = { kind = "table" },
-  skip_feature_execution = { kind = "table" },
+  trigger = { kind = "array" },
+  apply_feature_execution = { kind = "array" },
+  skip_feature_execution = { kind = "array" },
 })
 local create_rules = options.merge(write_rules, { lar_id = { kind = "id" } })
 local update_rules = options.merge(write_rules, {
   if_unmodified_since = { kind = "string", header = "If-Unmodified-Since" },
 })
-local upsert_rules = options.merge(create_rules, update_rules, { duplicate_check_fields = { kind = "table" } })
+local upsert_rules = options.merge(create_rules, update_rules, { duplicate_check_fields = { kind = "array" } })
 local delete_rules = options.merge(options.call, { wf_trigger = { kind = "boolean" } })
 
 local private = setmetatable({}, { __mode = "k" })
@@ -321,12 +320,15 @@ local function as_list(records, method, needs_id)
   if type(records) ~= "table" then
     raise(("%s takes a record (a table of fields) or an array of records, not a %s"):format(method, type(records)))
   end
-  local single = records[1] == nil and next(records) ~= nil
+  local single = next(records) ~= nil
+  for key in pairs(records) do
+    single = single and type(key) == "string"
+  end
   local list = single and { records } or records
   local out = {}
-  for i = 1, #list do
-    local record = list[i]
-    local what = single and method .. ": the record" or ("%s: record %d"):format(method, i)
+  local item = single and method .. ": the record" or method .. ": record %d"
+  for i = 1, options.length(list, method .. ": the list of records", item, "info") do
+    local record, what = list[i], item:format(i)
     if type(record) ~= "table" then
       raise(("%s is a %s, not a table of fields"):format(what, type(record)))
     end
@@ -347,11 +349,7 @@ local function write(self, method, http_method, records, o, rules, tail)
   local checked = options.check(o, rules, method)
   local extra = {}
   for _, key in ipairs(body_keys) do
-    local value = checked[key]
-    if type(value) == "table" and #value == 0 then
-      value = setmetatable({}, core.array_mt) -- trigger = {}: none, which is not the same as absent
-    end
-    extra[key], checked[key] = value, nil
+    extra[key], checked[key] = checked[key], nil
   end
   local action = ("%s %s"):format(method, self.name)
   local chunks = bulk.record_chunks(list, extra, action, single, function(json)
@@ -406,9 +404,13 @@ function Module:delete(ids, o)
   local client = client_of(self, "delete")
   local checked = options.check(o, delete_rules, "delete")
   local single = type(ids) ~= "table"
+  if not single and ids.id ~= nil then
+    raise("delete: this is a record; pass its id, delete(record.id), or an array of ids")
+  end
+  local given = single and { options.id(ids, "delete: the id") } or ids
   local list = {}
-  for i, id in ipairs(single and { options.id(ids, "delete: the id") } or ids) do
-    list[i] = options.id(id, ("delete: id %d"):format(i))
+  for i = 1, options.length(given, "delete: the list of ids", "delete: id %d") do
+    list[i] = options.id(given[i], ("delete: id %d"):format(i))
     if list[i]:find(",", 1, true) then
       raise(("delete: id %d contains a comma; pass many ids as an array"):format(i))
     end

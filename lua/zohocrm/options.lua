@@ -1,6 +1,7 @@
 --- Checks the options that callers pass, against tables that describe them, and turns them into the parts of a
 --- request. A call that can never be right raises at the caller's line and says what would be right.
 
+local core = require "zohocrm.core"
 local raise = require "zohocrm.raise"
 local suggest = require "zohocrm.suggest"
 
@@ -35,6 +36,29 @@ function M.id(value, what)
     :format(what, value == "" and "an empty string" or value == nil and "nil" or "a " .. type(value)))
 end
 
+--- The length of an array. Holes and names beside the positions raise: nothing that was passed may get lost.
+---@param value table
+---@param what string for the message
+---@param item? string format of the name of one element; default: what[%d]
+---@param allowed? string a name that may stand beside the positions (`info` of a page)
+---@return integer
+function M.length(value, what, item, allowed)
+  local count, highest = 0, 0
+  for key in pairs(value) do
+    if is_whole(key) and key >= 1 then
+      count, highest = count + 1, math.max(highest, key)
+    elseif key ~= allowed then
+      raise(("%s has the name '%s' beside its positions, where only an array belongs"):format(what, tostring(key)))
+    end
+  end
+  for i = 1, highest == count and 0 or highest do
+    if value[i] == nil then
+      raise(((item or what .. "[%d]") .. " is nil, and more elements follow it"):format(i))
+    end
+  end
+  return count
+end
+
 -- A list given as an array or as a comma separated string: its elements, as text.
 local function elements(value, what, one)
   local list = {}
@@ -46,8 +70,8 @@ local function elements(value, what, one)
       end
     end
   elseif type(value) == "table" then
-    for i, element in ipairs(value) do
-      list[i] = one(element, ("%s[%d]"):format(what, i))
+    for i = 1, M.length(value, what) do
+      list[i] = one(value[i], ("%s[%d]"):format(what, i))
       if list[i]:find(",", 1, true) then
         raise(("%s[%d] contains a comma, which separates the elements"):format(what, i))
       end
@@ -152,6 +176,30 @@ local kinds = {
     end
     return value
   end,
+  array = function(value, _, what)
+    if type(value) ~= "table" then
+      raise(("%s must be an array, not a %s"):format(what, type(value)))
+    end
+    -- an empty one says "none", which is not the same as absent: it has to go out as []
+    return M.length(value, what) > 0 and value or setmetatable({}, core.array_mt)
+  end,
+  -- a value of a query, as text
+  parameter = function(value, _, what)
+    local kind = type(value)
+    if kind == "string" or kind == "boolean" then
+      return tostring(value)
+    elseif kind == "number" and value == value and math.abs(value) ~= math.huge then
+      if number_type and number_type(value) == "integer" then
+        return ("%d"):format(value)
+      elseif is_whole(value) and math.abs(value) < EXACT_MAX then
+        return ("%.0f"):format(value)
+      elseif not is_whole(value) then
+        return ("%.17g"):format(value):gsub(",", ".")
+      end
+    end
+    raise(("%s must be a string, a boolean or an exact number, not %s"):format(what,
+      kind == "number" and tostring(value) or "a " .. kind))
+  end,
   any = function(value)
     return value
   end,
@@ -244,6 +292,11 @@ function M.apply(checked, rules, description)
   for _, name in ipairs(sorted_keys(checked)) do
     local rule, value = rules[name], checked[name]
     if rule.header then
+      for other in pairs(headers) do
+        if type(other) == "string" and other:lower() == rule.header:lower() then
+          raise(("%s and the header '%s' are the same thing; pass one of them"):format(name, other))
+        end
+      end
       headers[rule.header] = value
     elseif rule.core then
       if name ~= "headers" then

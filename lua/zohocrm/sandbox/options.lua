@@ -151,9 +151,12 @@ function M.check_failure(plan, level)
   if plan.body ~= nil and type(plan.body) ~= "string" then
     error("fail_next: body must be a string", level + 1)
   end
+  if plan.headers ~= nil and type(plan.headers) ~= "table" then
+    error("fail_next: headers must be a table of values by name", level + 1)
+  end
   local headers = {}
   for name, value in pairs(plan.headers or { ["content-type"] = plan.body and "application/json;charset=UTF-8" }) do
-    headers[name:lower()] = tostring(value)
+    headers[tostring(name):lower()] = tostring(value)
   end
   return { status = plan.status, body = plan.body or "", headers = headers, times = plan.times or 1 }
 end

@@ -96,7 +96,7 @@ function M.redeem(token, fingerprint, now)
   if not payload or checksum ~= random.fingerprint("token:" .. payload) then
     refuse("INVALID_DATA")
   end
-  local expires, rank, key, page, handed, bound = payload:match("^(%d+):(%-?%d+):(%d+):(%d+):(%d+):(%x+)$")
+  local expires, rank, key, page, handed, bound = payload:match("^(%-?%d+):(%-?%d+):(%d+):(%d+):(%d+):(%x+)$")
   if bound ~= fingerprint then
     refuse("TOKEN_BOUND_DATA_MISMATCH")
   end

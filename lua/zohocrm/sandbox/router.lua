@@ -38,6 +38,12 @@ local setting_routes = {
   profiles = { all = { GET = settings.profiles }, one = { GET = settings.profile } },
 }
 
+-- First segments that are calls of the real API and no module names; this sandbox does not have them.
+local not_offered = {
+  actions = true, coql = true, files = true, upload = true, __apis = true, __composite_requests = true,
+  __features = true,
+}
+
 local record_routes = {
   all = { GET = read.list, POST = write.create, PUT = write.update, DELETE = write.delete },
   one = { GET = read.get, PUT = write.update_by_id, DELETE = write.delete_by_id },
@@ -86,7 +92,7 @@ local function answer_crm(state, request, parts)
     local route = routes and (third and routes.one or not third and routes.all)
     return handler_of(route, request.method)(state, request, third)
   end
-  if third then
+  if third or not_offered[first] then
     answers.refuse(404, "INVALID_URL_PATTERN")
   end
   if first == "org" then

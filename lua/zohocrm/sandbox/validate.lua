@@ -6,6 +6,7 @@
 
 local answers = require("zohocrm.sandbox.answers")
 local json = require("zohocrm.sandbox.json")
+local present = require("zohocrm.sandbox.present")
 local schema = require("zohocrm.sandbox.schema")
 local types = require("zohocrm.sandbox.types")
 
@@ -92,7 +93,10 @@ local function check_unique(check, module, store, key)
       check:fault("DUPLICATE_DATA", field.api_name, {
         id = id,
         more_records = false,
-        duplicate_record = { id = id, module = { api_name = module.api_name, id = module.id } },
+        duplicate_record = {
+          id = id, module = { api_name = module.api_name, id = module.id },
+          Owner = present.user(store:value(holder, "Owner"), false),
+        },
       })
     end
   end
