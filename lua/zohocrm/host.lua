@@ -14,4 +14,19 @@ function M.wait(core, call)
   end
 end
 
+--- Waits until one of several calls is ready.
+---@param core userdata the core's client
+---@param calls userdata[] not empty
+---@return integer position of the first that is ready
+function M.wait_any(core, calls)
+  while true do
+    for i = 1, #calls do
+      if calls[i]:ready() then
+        return i
+      end
+    end
+    core:poll(ROUND)
+  end
+end
+
 return M

@@ -1,5 +1,7 @@
 --- One request, from its description to its answer: over HTTP, or to the sandbox in this process. Both doors go
 --- through the same core: it builds the address, encodes the body, bounds and decodes the answer.
+---
+--- `request` does it all. `start`, `ready` and `finish` are its parts, for callers with several requests under way.
 
 local errors = require "zohocrm.errors"
 local host = require "zohocrm.host"
@@ -44,21 +46,22 @@ local function shown_path(path)
   return type(path) == "table" and "/" .. table.concat(path, "/") or path
 end
 
---- Sends a request and waits for its answer.
+--- A request under way.
+---@class zohocrm.Pending
+---@field call userdata the core's call
+---@field client table the client's private part
+---@field context table what errors say of it: `action`, `method`, `path`, …
+
+--- Puts a request on its way. What can never be right raises at the caller's line.
 ---@param client table the client's private part
----@param description table see `client:start` of the core; plus `action`, what it does in words ("list Leads")
----@return table|nil answer see `call:take` of the core; plus `context` for later errors
----@return table|nil error
-function M.request(client, description)
+---@param description table see `client:start` of the core; plus `action`, what it does in words ("list Leads"), `module`,
+--- `by_id` and `per_record` (for reading errors)
+---@return zohocrm.Pending
+function M.start(client, description)
   if client.core:closed() then
     raise("the client is closed")
   end
   description.method = description.method or "GET"
-  local context = {
-    action = description.action, method = description.method, path = shown_path(description.path),
-    by_id = description.by_id, per_record = description.per_record, client = client,
-    control = description.target == "control",
-  }
   local call, refusal = client.core:start(description)
   if not call then
     raise(("%s: %s"):format(description.action, refusal))
@@ -66,18 +69,68 @@ function M.request(client, description)
   if client.sandbox then
     ask_sandbox(client, call)
   end
-  host.wait(client.core, call)
-  local answer = call:take()
-  answer.context = context
-  observe(client, context, answer)
+  return {
+    call = call, client = client, module = description.module,
+    context = {
+      action = description.action, method = description.method, path = shown_path(description.path),
+      by_id = description.by_id, per_record = description.per_record, client = client,
+      control = description.target == "control",
+    },
+  }
+end
+
+--- Whether the answer is there.
+---@param pending zohocrm.Pending
+---@return boolean
+function M.ready(pending)
+  return pending.call:ready()
+end
+
+--- Waits until one of several is ready.
+---@param client table the client's private part
+---@param list zohocrm.Pending[] not empty
+---@return zohocrm.Pending the first in the list that is ready
+function M.wait_any(client, list)
+  local calls = {}
+  for i, pending in ipairs(list) do
+    calls[i] = pending.call
+  end
+  return list[host.wait_any(client.core, calls)]
+end
+
+--- Waits for the answer.
+---@param pending zohocrm.Pending
+---@return table|nil answer see `call:take` of the core; plus `context` for later errors
+---@return zohocrm.Error|nil
+function M.finish(pending)
+  local client = pending.client
+  host.wait(client.core, pending.call)
+  local answer = pending.call:take()
+  answer.context = pending.context
+  observe(client, pending.context, answer)
   local err = errors.from_answer(answer)
   if err then
-    if err.code == "INVALID_MODULE" and description.module then
-      err.advice = known_modules.advice(client, description.module)
+    if err.code == "INVALID_MODULE" and pending.module then
+      err.advice = known_modules.advice(client, pending.module)
     end
     return nil, err
   end
   return answer
+end
+
+--- Gives a request up. What it was about to do may have happened.
+---@param pending zohocrm.Pending
+function M.cancel(pending)
+  pending.call:cancel()
+end
+
+--- Sends a request and waits for its answer.
+---@param client table the client's private part
+---@param description table see `start`
+---@return table|nil answer
+---@return zohocrm.Error|nil
+function M.request(client, description)
+  return M.finish(M.start(client, description))
 end
 
 return M
