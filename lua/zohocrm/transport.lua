@@ -54,8 +54,8 @@ end
 
 --- Puts a request on its way. What can never be right raises at the caller's line.
 ---@param client table the client's private part
----@param description table see `client:start` of the core; plus `action`, what it does in words ("list Leads"), `module`,
---- `by_id` and `per_record` (for reading errors)
+---@param description table see `client:start` of the core; plus `action`, what it does in words ("list Leads"),
+--- `module`, `by_id` and `per_record` (for reading errors)
 ---@return zohocrm.Pending
 function M.start(client, description)
   if client.core:closed() then
