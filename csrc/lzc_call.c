@@ -363,10 +363,19 @@ static int l_take(lua_State *L)
 
 /* ---- the rest ----------------------------------------------------------------------------- */
 
-/* call:ready() -> boolean. */
+/* call:ready() -> boolean: whether there is nothing to wait for; also true once it was taken. */
 static int l_ready(lua_State *L)
 {
-    lua_pushboolean(L, check_call(L)->call->state == ZC_DONE);
+    const lzc_call *box = luaL_checkudata(L, 1, LZC_CALL);
+    lua_pushboolean(L, box->call == NULL || box->call->state == ZC_DONE);
+    return 1;
+}
+
+/* call:parked() -> boolean: whether an offline client's call waits for call:answer. */
+static int l_parked(lua_State *L)
+{
+    const lzc_call *box = luaL_checkudata(L, 1, LZC_CALL);
+    lua_pushboolean(L, box->call != NULL && box->call->state == ZC_PARKED);
     return 1;
 }
 
@@ -439,7 +448,7 @@ static int l_tostring(lua_State *L)
 void lzc_call_class(lua_State *L)
 {
     static const luaL_Reg list[] = {
-        {"ready", l_ready},     {"take", l_take},     {"cancel", l_cancel},
+        {"ready", l_ready},     {"parked", l_parked}, {"take", l_take}, {"cancel", l_cancel},
         {"request", l_request}, {"answer", l_answer}, {NULL, NULL},
     };
     lzc_class(L, LZC_CALL, list, l_gc, l_tostring);

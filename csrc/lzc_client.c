@@ -16,6 +16,23 @@ zc_client *lzc_client_check(lua_State *L, int i)
     return box->client;
 }
 
+/* Whether one of the options is a string that C would see cut short. Gives its name, or NULL. */
+static const char *option_with_nul(lua_State *L)
+{
+    static const char *const names[] = {"api_key", "connection", "gateway_url", "control_url",
+                                        "ca_file", "proxy",      "user_agent"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t n = 0;
+        lua_getfield(L, 1, names[i]);
+        const char *text = lua_tolstring(L, -1, &n);
+        bool cut = text != NULL && strlen(text) != n;
+        lua_pop(L, 1);
+        if (cut)
+            return names[i];
+    }
+    return NULL;
+}
+
 /* A string option, from the table at 1, else the environment, else a default. The string stays on the stack, which
  * keeps it alive. */
 static const char *text_option(lua_State *L, const char *name, const char *variable, const char *otherwise)
@@ -42,6 +59,9 @@ int lzc_client_new(lua_State *L)
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
     luaL_checkstack(L, 20, NULL);
+    const char *cut = option_with_nul(L);
+    if (cut != NULL)
+        return lzc_refuse(L, "%s cannot be used: it contains a NUL byte", cut);
     lzc_client *box = lua_newuserdata(L, sizeof *box);
     box->client = NULL;
     luaL_getmetatable(L, LZC_CLIENT);

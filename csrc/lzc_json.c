@@ -10,7 +10,7 @@
 #define STATE "zohocrm.json"
 #define DECODE_DEPTH 128
 #define ENCODE_DEPTH 64
-#define EXACT_MAX 9007199254740992.0 /* 2^53: every whole double up to here is itself */
+#define EXACT_MAX 9007199254740992.0 /* 2^53: a whole double below it is what was written */
 
 /* Positions in the state table, which the registry holds. */
 enum { SLOT_DECODE = 1, SLOT_ENCODE, SLOT_ARRAY_MT, SLOT_FOREIGN_ARRAY_MT, SLOT_FOREIGN_EMPTY_MT, SLOT_FOREIGN_EMPTY };
@@ -38,7 +38,7 @@ static void settle(lua_State *L, int table)
 #if LUA_VERSION_NUM >= 503
         else if (lua_type(L, -1) == LUA_TNUMBER && !lua_isinteger(L, -1)) {
             lua_Number x = lua_tonumber(L, -1);
-            if (x >= -EXACT_MAX && x <= EXACT_MAX && floor(x) == x) {
+            if (x > -EXACT_MAX && x < EXACT_MAX && floor(x) == x) {
                 lua_pushvalue(L, -2);
                 lua_pushinteger(L, (lua_Integer)x);
                 lua_rawset(L, table);

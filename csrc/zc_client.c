@@ -90,6 +90,10 @@ static zc_status copy_settings(zc_client *client, const zc_settings *settings, c
     zc_status status = ZC_OK;
     for (size_t i = 0; i < sizeof texts / sizeof *texts && status == ZC_OK; i++)
         status = copy_text(texts[i].field, texts[i].text, texts[i].name, what, why);
+    if (status == ZC_OK && client->proxy != NULL) {
+        *what = "proxy";
+        status = zc_url_proxy(client->proxy, why);
+    }
     const char *bases[] = {settings->gateway_url, settings->control_url};
     const char *names[] = {"gateway_url", "control_url"};
     for (size_t i = 0; i < 2 && status == ZC_OK; i++) {
@@ -162,7 +166,7 @@ static void unlink_call(zc_call *call)
 /* Ends the call with the verdict that stands in it. */
 static void finish(zc_call *call)
 {
-    if (call->state == ZC_SENDING)
+    if (call->state == ZC_SENDING || call->state == ZC_PARKED)
         call->client->in_flight--;
     zc_http_drop(call);
     unlink_call(call);
@@ -209,7 +213,7 @@ static void send_call(zc_call *call)
 {
     zc_client *client = call->client;
     double at = now(client);
-    zc_status status = zc_http_send(call);
+    zc_status status = client->offline ? ZC_OK : zc_http_send(call);
     if (status != ZC_OK) {
         fail(call, ZC_FAIL_MEMORY, "not enough memory");
         return;
@@ -217,7 +221,7 @@ static void send_call(zc_call *call)
     client->owner = getpid();
     zc_rate_note(&client->rate, at);
     call->sent_at = at;
-    call->state = ZC_SENDING;
+    call->state = client->offline ? ZC_PARKED : ZC_SENDING;
     call->attempts++;
     client->in_flight++;
 }
@@ -247,11 +251,10 @@ static double admit(zc_client *client)
 }
 
 /* An attempt has ended: repeat it later, or be done. */
-static void conclude(zc_call *call, CURLcode code)
+static void conclude(zc_call *call)
 {
     zc_client *client = call->client;
     zc_verdict *verdict = &call->verdict;
-    zc_http_judge(call, code);
     double at = now(client);
     if (call->attempts <= ZC_ATTEMPTS_MAX)
         call->log[call->attempts - 1] = (zc_attempt){verdict->failure, verdict->status, at - call->sent_at};
@@ -284,22 +287,24 @@ static void transfer(zc_client *client)
         CURLcode code = message->data.result; /* the message dies with the handle */
         char *owner = NULL;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &owner);
-        conclude((zc_call *)(void *)owner, code);
+        zc_http_judge((zc_call *)(void *)owner, code);
+        conclude((zc_call *)(void *)owner);
     }
 }
 
 size_t zc_client_poll(zc_client *client, double seconds)
 {
-    if (client->live == 0 || client->offline)
-        return client->live;
+    if (client->live == 0)
+        return 0;
     zc_sigpipe signals;
     zc_sigpipe_hold(&signals);
     check_fork(client);
     size_t before = client->live;
     admit(client);
     transfer(client);
-    double due = admit(client); /* an attempt that ended may have made room */
-    if (seconds > 0 && client->live == before && client->live > 0 && zc_http_open(client) == ZC_OK) {
+    double due = admit(client);                                   /* an attempt that ended may have made room */
+    bool host_is_next = client->offline && client->in_flight > 0; /* it has parked calls to answer */
+    if (seconds > 0 && client->live == before && client->live > 0 && !host_is_next && zc_http_open(client) == ZC_OK) {
         double wait = fmin(fmin(seconds, SLEEP_MAX), fmax(0, due - now(client)));
         client->owner = getpid();
         curl_multi_poll(client->multi, NULL, 0, (int)ceil(wait * 1000), NULL);
@@ -320,7 +325,7 @@ zc_status zc_client_start(zc_client *client, zc_call *call)
         return status;
     call->expires = call->deadline > 0 ? now(client) + call->deadline : HUGE_VAL;
     call->not_before = -HUGE_VAL;
-    call->state = client->offline ? ZC_PARKED : ZC_WAITING;
+    call->state = ZC_WAITING;
     call->previous = client->last;
     if (client->last != NULL)
         client->last->next = call;
@@ -338,7 +343,8 @@ zc_status zc_call_answer(zc_call *call, long status, const char *head, size_t he
     if (call->state != ZC_PARKED)
         return ZC_EINVAL;
     call->reply.limit = call->client->max_response_bytes;
-    call->attempts = 1;
+    zc_buf_clear(&call->head);
+    zc_buf_clear(&call->reply);
     zc_status stored = zc_buf_append(&call->head, head, head_len);
     if (stored == ZC_OK)
         stored = zc_buf_append(&call->reply, body, body_len);
@@ -348,8 +354,7 @@ zc_status zc_call_answer(zc_call *call, long status, const char *head, size_t he
     zc_http_answered(call, status);
     if (stored == ZC_ETOOBIG)
         zc_http_overflow(call, &call->reply);
-    call->log[0] = (zc_attempt){call->verdict.failure, status, 0};
-    finish(call);
+    conclude(call);
     return ZC_OK;
 }
 

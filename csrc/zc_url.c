@@ -177,3 +177,21 @@ zc_status zc_url_base(zc_buf *out, const char *url, const char **why)
     curl_free(whole);
     return status;
 }
+
+zc_status zc_url_proxy(const char *url, const char **why)
+{
+    static const char *const schemes[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
+    CURLU *parsed = curl_url();
+    char *scheme = NULL;
+    if (parsed == NULL)
+        return ZC_ENOMEM;
+    bool known = false;
+    if (curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME) == CURLUE_OK &&
+        curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK)
+        for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+            known = known || strcmp(scheme, schemes[i]) == 0;
+    curl_free(scheme);
+    curl_url_cleanup(parsed);
+    *why = "it must look like http://host:port (or https, socks4, socks4a, socks5, socks5h)";
+    return known ? ZC_OK : ZC_EINVAL;
+}

@@ -27,4 +27,8 @@ zc_status zc_url_query(zc_buf *out, size_t *count, const char *name, size_t name
  * no user, password, query or fragment. Otherwise ZC_EINVAL and *why, a static text; ZC_ENOMEM. */
 zc_status zc_url_base(zc_buf *out, const char *url, const char **why);
 
+/* Checks the address of a proxy: a scheme that libcurl knows for proxies, or none, and a host. Otherwise ZC_EINVAL and
+ * *why, which does not repeat the address: it may hold a password. */
+zc_status zc_url_proxy(const char *url, const char **why);
+
 #endif

@@ -380,6 +380,33 @@ describe("the key", function()
   end)
 end)
 
+describe("the password of a proxy", function()
+  it("appears in no error", function()
+    local fine, message = pcall(zohocrm.new, { api_key = "k", proxy = "htp://user:s3cret@127.0.0.1:9" })
+    assert.is_false(fine)
+    assert.is_nil(message:find("s3cret", 1, true))
+    local crm = zohocrm.new { api_key = "k", proxy = "http://user:s3cret@127.0.0.1:1", retries = 0 }
+    local _, err = crm:org()
+    assert.equal("network", err.kind)
+    assert.is_nil(tostring(err):find("s3cret", 1, true))
+  end)
+end)
+
+describe("the sandbox in this process", function()
+  it("is asked again like a server, after the same waits", function()
+    local sandbox = require("zohocrm.sandbox").new()
+    local seen = {}
+    local crm = zohocrm.new { sandbox = sandbox, on_request = function(info)
+      seen[#seen + 1] = info.status
+    end }
+    sandbox:fail_next { status = 429, headers = { ["retry-after"] = "0" } }
+    assert(crm.Leads:create { Last_Name = "Ek" })
+    sandbox:fail_next { status = 503 }
+    assert(crm:org())
+    assert.same({ 429, 201, 503, 200 }, seen)
+  end)
+end)
+
 describe("an observer", function()
   it("sees method, path, status, attempt and seconds", function()
     local seen = {}

@@ -312,6 +312,7 @@ local function new(given)
     core = core_client, on_request = checked.on_request, sandbox = sandbox, gateway_url = core_client:base("gateway"),
     sandbox_key = sandbox and (not checked.api_key or core_client:key_is(sandbox.api_key)),
   }
+  client.poll = transport.poller(client)
   local self = {}
   private[self] = client
   self.connections = connections.new(client)

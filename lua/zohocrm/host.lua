@@ -6,26 +6,26 @@ local M = {}
 local ROUND = 1
 
 --- Waits until a call is ready.
----@param core userdata the core's client
+---@param poll fun(seconds: number) moves all calls on, waits at most so long (see `zohocrm.transport`)
 ---@param call userdata the core's call
-function M.wait(core, call)
+function M.wait(poll, call)
   while not call:ready() do
-    core:poll(ROUND)
+    poll(ROUND)
   end
 end
 
 --- Waits until one of several calls is ready.
----@param core userdata the core's client
+---@param poll fun(seconds: number) moves all calls on, waits at most so long (see `zohocrm.transport`)
 ---@param calls userdata[] not empty
 ---@return integer position of the first that is ready
-function M.wait_any(core, calls)
+function M.wait_any(poll, calls)
   while true do
     for i = 1, #calls do
       if calls[i]:ready() then
         return i
       end
     end
-    core:poll(ROUND)
+    poll(ROUND)
   end
 end
 

@@ -6,6 +6,7 @@
 
 local client = require "zohocrm.client"
 local core = require "zohocrm.core"
+local raise = require "zohocrm.raise"
 
 local M = {
   _VERSION = "zohocrm " .. require "zohocrm.version",
@@ -19,6 +20,9 @@ local M = {
 ---@param list T
 ---@return T the same table
 function M.array(list)
+  if list ~= nil and type(list) ~= "table" then
+    raise(("zohocrm.array takes a table, not a %s"):format(type(list)))
+  end
   return setmetatable(list or {}, core.array_mt)
 end
 

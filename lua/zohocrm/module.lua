@@ -215,9 +215,10 @@ local function is_search(o)
     or o.word ~= nil
 end
 
--- A limit below a page asks for no more than it needs; the size then stays, as a token is bound to it.
+-- A limit below a page asks for no more than it needs. Not where the caller starts in the middle: there the size says
+-- which records a page has, and a token is bound to it.
 local function page_size(checked, limit)
-  if not checked.per_page and limit and limit < 200 then
+  if not checked.per_page and not checked.page and not checked.page_token and limit and limit < 200 then
     checked.per_page = ("%d"):format(math.max(limit, 1))
   end
   return tonumber(checked.per_page or 200)

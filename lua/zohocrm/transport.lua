@@ -67,7 +67,7 @@ function M.start(client, description)
     raise(("%s: %s"):format(description.action, refusal))
   end
   if client.sandbox then
-    ask_sandbox(client, call)
+    client.unanswered[#client.unanswered + 1] = call
   end
   return {
     call = call, client = client, module = description.module,
@@ -86,6 +86,31 @@ function M.ready(pending)
   return pending.call:ready()
 end
 
+--- What a host does while it waits, at most for `seconds`: moves all calls of the client on. The sandbox in this
+--- process answers those that are its turn; one that it refuses may come again, after a back-off in the core.
+---@param client table the client's private part
+---@return fun(seconds: number)
+function M.poller(client)
+  local core = client.core
+  if not client.sandbox then
+    return function(seconds)
+      core:poll(seconds)
+    end
+  end
+  client.unanswered = {} -- in the order of their start, which is the order in which a server would see them
+  return function(seconds)
+    local open = {}
+    for _, call in ipairs(client.unanswered) do
+      if call:parked() then
+        ask_sandbox(client, call)
+      end
+      open[#open + 1] = not call:ready() and call or nil
+    end
+    client.unanswered = open
+    core:poll(seconds)
+  end
+end
+
 --- Waits until one of several is ready.
 ---@param client table the client's private part
 ---@param list zohocrm.Pending[] not empty
@@ -95,7 +120,7 @@ function M.wait_any(client, list)
   for i, pending in ipairs(list) do
     calls[i] = pending.call
   end
-  return list[host.wait_any(client.core, calls)]
+  return list[host.wait_any(client.poll, calls)]
 end
 
 --- Waits for the answer.
@@ -104,7 +129,7 @@ end
 ---@return zohocrm.Error|nil
 function M.finish(pending)
   local client = pending.client
-  host.wait(client.core, pending.call)
+  host.wait(client.poll, pending.call)
   local answer = pending.call:take()
   answer.context = pending.context
   observe(client, pending.context, answer)
