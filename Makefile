@@ -73,6 +73,7 @@ DEPS := pkg-config gcc libc6-dev make ca-certificates openssl lua5.4 liblua5.4-d
         lua-cjson lua-busted lua-socket 'luajit2|luajit' 'libluajit2-5.1-dev|libluajit-5.1-dev' 'nginx|openresty' \
         'libnginx-mod-http-lua|openresty'
 DEPS_LINT := lua-check luarocks clang clang-format clang-tidy cppcheck valgrind binutils
+DEPS_BENCH := python3 lua-curl lua-http
 BUSTED     ?= $(shell command -v busted 2>/dev/null)
 BUSTEDFLAGS ?=
 TREE_PATH  := lua/?.lua;lua/?/init.lua;;
@@ -87,19 +88,22 @@ SUBMAKE    := $(MAKE) --no-print-directory
 all: $(MODULE) ## build zohocrm/core.so for Lua 5.4 (LUA=luajit for LuaJIT)
 
 # `requirements` prints a sentence for a person; a compiler's "lua.h: No such file" does not.
+OR_DEPS := ; or all that is needed, as root: make deps
 .PHONY: requirements
 requirements:
 	@test -n "$(LUA_ABI)" || { \
-	  echo "error: LUA=$(LUA) does not run; install it (Debian: apt install lua5.4 or luajit2), or set LUA" >&2; exit 1; }
+	  echo "error: LUA=$(LUA) does not run; install it (Debian: apt install lua5.4 or luajit2$(OR_DEPS)), or set LUA" >&2; exit 1; }
 	@test "$(LUA_IMPL) $(LUA_ABI)" != "lua 5.1" || { \
-	  echo "error: LUA=$(LUA) is Lua 5.1: the core is for Lua 5.4 and LuaJIT 2.1 (the sandbox runs on any)" >&2; exit 1; }
+	  echo "error: LUA=$(LUA) is Lua 5.1: the core is for Lua 5.4 and LuaJIT 2.1 (the sandbox runs on any);" \
+	       "with LuaRocks: luarocks --lua-version 5.4 make" >&2; exit 1; }
 	@command -v $(firstword $(CC)) >/dev/null || { \
-	  echo "error: the compiler $(firstword $(CC)) is missing (Debian: apt install $(firstword $(CC)))" >&2; exit 1; }
+	  echo "error: the compiler $(firstword $(CC)) is missing; install it (Debian: apt install gcc$(OR_DEPS)), or set CC" >&2; \
+	  exit 1; }
 	@printf '#include <lua.h>\n' | $(CC) $(LUA_CFLAGS) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 || { \
-	  echo "error: lua.h of $(LUA_IMPL) $(LUA_ABI) is missing (Debian: apt install pkg-config $(LUA_DEV_$(LUA_IMPL)));" \
+	  echo "error: lua.h of $(LUA_IMPL) $(LUA_ABI) is missing (Debian: apt install pkg-config $(LUA_DEV_$(LUA_IMPL))$(OR_DEPS));" \
 	       "elsewhere set LUA_INCDIR to its folder" >&2; exit 1; }
 	@printf '#include <curl/curl.h>\n' | $(CC) $(CURL_CFLAGS) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 || { \
-	  echo "error: libcurl's headers are missing (Debian: apt install libcurl4-openssl-dev);" \
+	  echo "error: libcurl's headers are missing (Debian: apt install libcurl4-openssl-dev$(OR_DEPS));" \
 	       "elsewhere set CURL_CFLAGS and CURL_LIBS" >&2; exit 1; }
 	@printf '#include <curl/curlver.h>\n#if LIBCURL_VERSION_NUM < $(CURL_MINIMUM_NUM)\n#error\n#endif\n' \
 	  | $(CC) $(CURL_CFLAGS) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 || { \
@@ -157,6 +161,48 @@ run-demo: all
 .PHONY: sandbox
 sandbox: deps ## serve the sandbox over HTTP until Ctrl-C (ARGS="--leads 100000 --port 8080")
 	@LUA_PATH="$(TREE_PATH)" exec $(LUA) -e 'os.exit(require("zohocrm.sandbox.server").run("$(ARGS)"))'
+
+##@ Measure
+
+BENCH         := build/bench
+BENCH_MODULES ?= build
+BENCH_SDK     := @zohocrm/nodejs-sdk-8.0
+BENCH_LUA_SO  := $(BENCH)/$(LUA_ABI)/bench_clock.so $(BENCH)/$(LUA_ABI)/bench_fetch.so
+BENCH_CC       = @mkdir -p $(@D); $(CC) $(OWN_CFLAGS) $(CURL_CFLAGS) $(CPPFLAGS) $(CFLAGS)
+
+.PHONY: bench
+bench: deps ## compare with other ways to do the same, some 10 minutes (QUICK=1: some 4; ROUNDS=5): see README.md
+	@.ci/deps $(DEPS_BENCH) || echo "note: going on without what is missing" >&2
+	@$(SUBMAKE) bench-lua LUA=lua5.4 && $(SUBMAKE) bench-lua LUA=luajit
+	@$(SUBMAKE) bench-programs bench-sdk
+	@LUA_PATH="./?.lua;$(TREE_PATH)" BENCH_BUILD="$(BENCH)" BENCH_MODULES="$(BENCH_MODULES)" lua5.4 spec/bench/run.lua
+
+.PHONY: deps-bench
+deps-bench: ## install what `make bench` compares with (Zoho's SDK besides, where node and npm are there)
+	@.ci/deps $(DEPS_BENCH)
+
+.PHONY: bench-lua bench-programs bench-sdk
+bench-lua: $(BENCH_LUA_SO)
+	@$(SUBMAKE) all BUILD=$(BENCH_MODULES)/$(LUA_ABI)
+bench-programs: $(BENCH)/process_cost $(BENCH)/fetch $(BENCH)/answers/tokens.lua
+
+$(BENCH)/$(LUA_ABI)/bench_clock.so: spec/bench/c/clock_lua.c
+	$(BENCH_CC) $(LUA_CFLAGS) $(OWN_LDFLAGS) -o $@ $^
+$(BENCH)/$(LUA_ABI)/bench_fetch.so: spec/bench/c/fetch_lua.c spec/bench/c/fetch.c spec/bench/c/fetch.h
+	$(BENCH_CC) $(LUA_CFLAGS) $(OWN_LDFLAGS) -o $@ $(filter %.c,$^) $(CURL_LIBS)
+$(BENCH)/fetch: spec/bench/c/fetch_main.c spec/bench/c/fetch.c spec/bench/c/fetch.h
+	$(BENCH_CC) -o $@ $(filter %.c,$^) $(CURL_LIBS)
+$(BENCH)/process_cost: spec/bench/c/process_cost.c
+	$(BENCH_CC) -o $@ $^
+$(BENCH)/answers/tokens.lua: spec/bench/record_answers.lua spec/bench/subject.lua $(filter lua/zohocrm/sandbox/%,$(LUA_SOURCES))
+	LUA_PATH="./?.lua;$(TREE_PATH)" luajit spec/bench/record_answers.lua $(@D)
+
+# What npm cannot have, the benchmark says to be missing.
+bench-sdk:
+	@if command -v node >/dev/null && command -v npm >/dev/null && [ ! -d $(BENCH)/node_modules/$(BENCH_SDK) ]; then \
+	  npm install --prefix $(BENCH) --no-save --no-audit --no-fund --loglevel=error $(BENCH_SDK) || \
+	    echo "note: npm could not install $(BENCH_SDK)" >&2; \
+	fi
 
 ##@ Check
 
@@ -238,4 +284,4 @@ doc: ## render the reference into build/doc (LDoc)
 .PHONY: help
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z0-9. -]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	  /^[a-z0-9. -]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

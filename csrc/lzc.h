@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "lzc_decode.h"
 #include "zc_buf.h"
 #include "zc_client.h"
 
@@ -17,6 +18,7 @@
 #define LUA_OK 0
 #define lua_rawlen(L, i) lua_objlen(L, i)
 #define lua_setuservalue(L, i) lua_setfenv(L, i)
+#define lua_getuservalue(L, i) lua_getfenv(L, i)
 #endif
 #if LUA_VERSION_NUM < 503
 #define lua_isinteger(L, i) 0
@@ -25,6 +27,7 @@
 #define LZC_CLIENT "zohocrm.client"
 #define LZC_CALL "zohocrm.call"
 #define LZC_PAGER "zohocrm.pager"
+#define LZC_CLOCK "zohocrm.clock"
 
 /* Userdata of a client: closed when the pointer is NULL. */
 typedef struct lzc_client {
@@ -35,6 +38,8 @@ typedef struct lzc_client {
 typedef struct lzc_call {
     zc_call *call; /* NULL once taken or closed */
     bool raw;      /* the body is wanted as the bytes that came */
+    bool begun;    /* decoding has */
+    lzc_decoding decoding;
 } lzc_call;
 
 /* Makes a metatable with these methods (hidden from the methods' table: __gc, __close, __tostring,
@@ -57,6 +62,12 @@ void lzc_client_class(lua_State *L);
 /* lzc_call.c: client:start(spec). */
 int lzc_call_start(lua_State *L);
 void lzc_call_class(lua_State *L);
+
+/* lzc_clock.c: core.clock(options). */
+int lzc_clock_new(lua_State *L);
+/* The environment of the clock at stack index i, which must outlive what uses it; false when it is none. */
+bool lzc_clock_env(lua_State *L, int i, zc_env *env);
+void lzc_clock_class(lua_State *L);
 
 /* lzc_pager.c: core.pager(kind, per_page, page, token). */
 int lzc_pager_new(lua_State *L);

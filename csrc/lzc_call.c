@@ -10,6 +10,9 @@
 
 #define EXCERPT_MAX 120
 
+/* Positions in the table that hangs on a call. */
+enum { ANCHOR_CLIENT = 1, ANCHOR_HOLD };
+
 /* Headers that are the client's own, and the ones by which a request could be split. */
 static const char *const reserved_headers[] = {"Authorization",     "Host",       "Content-Length",
                                                "Transfer-Encoding", "Connection", "Proxy-Authorization"};
@@ -136,7 +139,7 @@ static int read_body(lua_State *L, zc_call *call)
     if (lua_isnil(L, -1))
         return 0;
     call->has_body = true;
-    if (lzc_json_encode(L, lua_gettop(L), &call->body))
+    if (lzc_json_encode(L, lua_gettop(L), false, &call->body))
         return 0;
     lua_pushnil(L);
     lua_insert(L, -2);
@@ -148,6 +151,9 @@ static void read_numbers(lua_State *L, zc_call *call)
     lua_getfield(L, 2, "timeout");
     if (lua_isnumber(L, -1))
         call->timeout = lua_tonumber(L, -1);
+    lua_getfield(L, 2, "stall_timeout");
+    if (lua_isnumber(L, -1))
+        call->stall_timeout = lua_tonumber(L, -1);
     lua_getfield(L, 2, "deadline");
     if (lua_isnumber(L, -1))
         call->deadline = lua_tonumber(L, -1);
@@ -157,7 +163,7 @@ static void read_numbers(lua_State *L, zc_call *call)
     lua_getfield(L, 2, "repeatable");
     if (lua_isboolean(L, -1))
         call->repeatable = lua_toboolean(L, -1) != 0;
-    lua_pop(L, 4);
+    lua_pop(L, 5);
 }
 
 /* client:start(description) -> call | nil, sentence. The description:
@@ -169,7 +175,9 @@ static void read_numbers(lua_State *L, zc_call *call)
  *   body        value to encode as JSON
  *   json        or a body that was encoded before
  *   raw         true: the body of the answer is wanted as a string
- *   timeout, deadline (seconds), retries, repeatable: else the client's */
+ *   timeout, stall_timeout, deadline (seconds), retries: else the client's
+ *   repeatable  doing it twice is the same as doing it once: it is sent again also when its answer was lost; default:
+ *               for GET */
 int lzc_call_start(lua_State *L)
 {
     static const char *const targets[] = {"gateway", "control", NULL};
@@ -182,12 +190,12 @@ int lzc_call_start(lua_State *L)
     int target = luaL_checkoption(L, 4, "gateway", targets);
 
     lzc_call *box = lua_newuserdata(L, sizeof *box);
-    box->call = NULL;
+    memset(box, 0, sizeof *box);
     luaL_getmetatable(L, LZC_CALL);
     lua_setmetatable(L, 5);
-    lua_createtable(L, 1, 0); /* the call keeps its client alive */
+    lua_createtable(L, 2, 0); /* the call keeps its client alive */
     lua_pushvalue(L, 1);
-    lua_rawseti(L, -2, 1);
+    lua_rawseti(L, -2, ANCHOR_CLIENT);
     lua_setuservalue(L, 5);
     lua_getfield(L, 2, "raw");
     box->raw = lua_toboolean(L, -1) != 0;
@@ -221,7 +229,8 @@ static void set_headers(lua_State *L, const char *block)
         const char *end = strchr(line, '\n');
         size_t n = end != NULL ? (size_t)(end - line) : strlen(line);
         const char *colon = memchr(line, ':', n);
-        if (colon != NULL && colon > line) {
+        bool folded = *line == ' ' || *line == '\t'; /* obsolete; its name would be a blank */
+        if (colon != NULL && colon > line && !folded) {
             luaL_Buffer name;
             luaL_buffinit(L, &name);
             for (const char *p = line; p < colon; p++)
@@ -271,6 +280,32 @@ static const char *failure_name(zc_failure failure)
     return NULL;
 }
 
+static const char *limit_name(zc_limit limit)
+{
+    switch (limit) {
+    case ZC_LIMIT_CONNECT:
+        return "connect";
+    case ZC_LIMIT_STALL:
+        return "stall";
+    case ZC_LIMIT_ATTEMPT:
+        return "attempt";
+    case ZC_LIMIT_DEADLINE:
+        return "deadline";
+    case ZC_LIMIT_NONE:
+        break;
+    }
+    return NULL;
+}
+
+/* Sets fields of the table on top: what failed and, of a timeout, which. */
+static void set_failure(lua_State *L, zc_failure failure, zc_limit limit)
+{
+    lua_pushstring(L, failure_name(failure));
+    lua_setfield(L, -2, "failure");
+    lua_pushstring(L, limit_name(limit)); /* nil for NULL */
+    lua_setfield(L, -2, "timeout");
+}
+
 static void set_log(lua_State *L, const zc_call *call)
 {
     lua_createtable(L, (int)call->attempts, 0);
@@ -281,8 +316,7 @@ static void set_log(lua_State *L, const zc_call *call)
             lua_pushinteger(L, (lua_Integer)attempt->status);
             lua_setfield(L, -2, "status");
         } else {
-            lua_pushstring(L, failure_name(attempt->failure));
-            lua_setfield(L, -2, "failure");
+            set_failure(L, attempt->failure, attempt->limit);
         }
         lua_pushnumber(L, attempt->seconds);
         lua_setfield(L, -2, "seconds");
@@ -293,10 +327,35 @@ static void set_log(lua_State *L, const zc_call *call)
 
 static void set_excerpt(lua_State *L, zc_call *call)
 {
-    zc_buf_clear(&call->body); /* the request is over: its buffer is ours to use */
+    zc_buf_clear(&call->body);
     lzc_check(L, zc_excerpt(&call->body, zc_buf_str(&call->reply), call->reply.len, EXCERPT_MAX));
     lua_pushlstring(L, zc_buf_str(&call->body), call->body.len);
     lua_setfield(L, -2, "excerpt");
+}
+
+/* Decodes on, at most `elements` records (0: all). Pushes what lzc_decode_step does. The unfinished value waits in the
+ * table that hangs on the call. */
+static lzc_progress decode_on(lua_State *L, lzc_call *box, int elements)
+{
+    zc_call *call = box->call;
+    int top = lua_gettop(L);
+    lua_getuservalue(L, 1);
+    lua_rawgeti(L, -1, ANCHOR_HOLD);
+    if (!box->begun) {
+        lua_pop(L, 1);
+        lua_createtable(L, LZC_DECODE_HOLD, 0);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, -3, ANCHOR_HOLD);
+        lzc_check(L, zc_buf_pad(&call->reply, LZC_DECODE_PAD));
+        zc_buf_clear(&call->body); /* the request is over: its buffer is ours to use */
+        lzc_decode_begin(&box->decoding, call->reply.data, call->reply.len, &call->body);
+        box->begun = true;
+    }
+    lzc_progress progress = lzc_json_step(L, &box->decoding, top + 2, elements);
+    if (progress != LZC_PAUSED)
+        lua_replace(L, top + 1);
+    lua_settop(L, progress == LZC_PAUSED ? top : top + 1);
+    return progress;
 }
 
 static void set_body(lua_State *L, lzc_call *box)
@@ -307,7 +366,7 @@ static void set_body(lua_State *L, lzc_call *box)
     if (box->raw) {
         lua_pushlstring(L, call->reply.data, call->reply.len);
         lua_setfield(L, -2, "body");
-    } else if (lzc_json_decode(L, call->reply.data, call->reply.len)) {
+    } else if (decode_on(L, box, 0) == LZC_DECODED) {
         lua_setfield(L, -2, "body");
     } else {
         lua_setfield(L, -2, "problem");
@@ -315,11 +374,28 @@ static void set_body(lua_State *L, lzc_call *box)
     }
 }
 
+/* call:decode(records) -> boolean: decodes at most so many records of a ready call ahead of call:take, so that a host
+ * can spread the work; whether nothing is left to decode. */
+static int l_decode(lua_State *L)
+{
+    lzc_call *box = check_call(L);
+    lua_Number records = luaL_checknumber(L, 2);
+    luaL_argcheck(L, records >= 1 && records <= 1e9, 2, "not a number of records");
+    lua_settop(L, 1);
+    bool readable = box->call->state == ZC_DONE && box->call->verdict.failure == ZC_FAIL_NONE;
+    bool left = readable && !box->raw && box->call->reply.len > 0 && decode_on(L, box, (int)records) == LZC_PAUSED;
+    lua_pushboolean(L, !left);
+    return 1;
+}
+
 /* call:take() -> the answer, once:
  *   status, headers, body          when the server answered; body is absent when it was empty
  *   problem, excerpt               instead of body when it could not be decoded
  *   failure, message               instead of all these when no answer came ("network", "timeout", …)
- *   sent                           bytes of the request may have reached the server
+ *   timeout                        of the failure "timeout": "connect", "stall", "attempt" or "deadline"
+ *   sent                           bytes of the last attempt may have reached the server
+ *   uncertain                      the server may have acted on an earlier attempt
+ *   repeatable                     see client:start
  *   transient                      a later attempt may fare better
  *   retry_after                    seconds, when the server said so
  *   attempts, log                  how many, and each one's status or failure, and seconds */
@@ -333,15 +409,14 @@ static int l_take(lua_State *L)
     if (verdict->failure == ZC_FAIL_MEMORY)
         return luaL_error(L, "not enough memory");
     lua_settop(L, 1);
-    lua_createtable(L, 0, 8);
+    lua_createtable(L, 0, 12);
     if (verdict->failure == ZC_FAIL_NONE) {
         lua_pushinteger(L, (lua_Integer)verdict->status);
         lua_setfield(L, 2, "status");
         set_headers(L, zc_buf_str(&call->head));
         set_body(L, box);
     } else {
-        lua_pushstring(L, failure_name(verdict->failure));
-        lua_setfield(L, 2, "failure");
+        set_failure(L, verdict->failure, verdict->limit);
         lua_pushstring(L, call->message);
         lua_setfield(L, 2, "message");
     }
@@ -351,6 +426,10 @@ static int l_take(lua_State *L)
     }
     lua_pushboolean(L, verdict->sent);
     lua_setfield(L, 2, "sent");
+    lua_pushboolean(L, call->uncertain);
+    lua_setfield(L, 2, "uncertain");
+    lua_pushboolean(L, call->repeatable);
+    lua_setfield(L, 2, "repeatable");
     lua_pushboolean(L, verdict->transient);
     lua_setfield(L, 2, "transient");
     lua_pushinteger(L, (lua_Integer)call->attempts);
@@ -376,6 +455,13 @@ static int l_parked(lua_State *L)
 {
     const lzc_call *box = luaL_checkudata(L, 1, LZC_CALL);
     lua_pushboolean(L, box->call != NULL && box->call->state == ZC_PARKED);
+    return 1;
+}
+
+/* call:sent() -> boolean: the server may have acted on some attempt. false: nothing has happened. */
+static int l_sent(lua_State *L)
+{
+    lua_pushboolean(L, zc_call_may_have_happened(check_call(L)->call));
     return 1;
 }
 
@@ -448,8 +534,8 @@ static int l_tostring(lua_State *L)
 void lzc_call_class(lua_State *L)
 {
     static const luaL_Reg list[] = {
-        {"ready", l_ready},     {"parked", l_parked}, {"take", l_take}, {"cancel", l_cancel},
-        {"request", l_request}, {"answer", l_answer}, {NULL, NULL},
+        {"ready", l_ready},   {"sent", l_sent},       {"parked", l_parked}, {"decode", l_decode}, {"take", l_take},
+        {"cancel", l_cancel}, {"request", l_request}, {"answer", l_answer}, {NULL, NULL},
     };
     lzc_class(L, LZC_CALL, list, l_gc, l_tostring);
 }

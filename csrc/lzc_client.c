@@ -52,6 +52,19 @@ static double number_option(lua_State *L, const char *name, double otherwise)
     return number;
 }
 
+/* The environment that the option `clock` stands for. The client at 2 keeps the clock alive. false: it is no clock. */
+static bool clock_option(lua_State *L, zc_env *env)
+{
+    *env = zc_env_system;
+    lua_getfield(L, 1, "clock");
+    bool usable = lua_isnil(L, -1) || lzc_clock_env(L, -1, env);
+    lua_createtable(L, 1, 0);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, 1);
+    lua_setuservalue(L, 2);
+    return usable;
+}
+
 /* core.client(options) -> client | nil, sentence, option at fault. The options are those of zc_settings, checked by
  * the Lua layer for type and range; the key is read from the environment here, so that it need not pass through Lua. */
 int lzc_client_new(lua_State *L)
@@ -70,6 +83,7 @@ int lzc_client_new(lua_State *L)
     zc_settings settings = {
         .timeout = number_option(L, "timeout", 60),
         .connect_timeout = number_option(L, "connect_timeout", 10),
+        .stall_timeout = number_option(L, "stall_timeout", 30),
         .rate = number_option(L, "rate", 10),
         .max_retry_wait = number_option(L, "max_retry_wait", 60),
         .retries = (unsigned)number_option(L, "retries", 3),
@@ -90,13 +104,17 @@ int lzc_client_new(lua_State *L)
     if (settings.api_key == NULL && online) {
         lua_pushliteral(L, "api_key");
         lzc_refuse(L, "no API key: set the environment variable MATON_API_KEY, or pass api_key to zohocrm.new "
-                      "(get one at https://maton.ai/settings)");
+                      "(get one at https://maton.ai/settings); to try without an account: "
+                      "zohocrm.new{ sandbox = true }");
         lua_pushvalue(L, -3);
         return 3;
     }
+    zc_env env;
+    if (!clock_option(L, &env))
+        return lzc_refuse(L, "clock cannot be used: it is none of zohocrm.core's");
     const char *what = "";
     const char *why = "";
-    if (lzc_check(L, zc_client_new(&box->client, &settings, NULL, &what, &why)) != ZC_OK) {
+    if (lzc_check(L, zc_client_new(&box->client, &settings, &env, &what, &why)) != ZC_OK) {
         lzc_refuse(L, "%s cannot be used: %s", what, why);
         lua_pushstring(L, what);
         return 3;
@@ -105,12 +123,53 @@ int lzc_client_new(lua_State *L)
     return 1;
 }
 
-/* client:poll(seconds) -> number of unfinished calls. Waits at most so long, 0 (default) not at all. */
+/* client:poll(seconds) -> number of unfinished calls. Waits at most so long, 0 (default) not at all; with a virtual
+ * clock and nothing under way, to the end of the wait. */
 static int l_poll(lua_State *L)
 {
     zc_client *client = lzc_client_check(L, 1);
     lua_Number seconds = luaL_optnumber(L, 2, 0);
     lua_pushinteger(L, (lua_Integer)zc_client_poll(client, seconds));
+    return 1;
+}
+
+/* Sets a field of the table on top, unless the number is negative: unknown. */
+static void set_known(lua_State *L, const char *name, double number)
+{
+    if (number < 0)
+        return;
+    if (number == floor(number) && number < 9007199254740992.0)
+        lua_pushinteger(L, (lua_Integer)number);
+    else
+        lua_pushnumber(L, number);
+    lua_setfield(L, -2, name);
+}
+
+/* client:limits() -> table, see `crm:limits` in client.lua. */
+static int l_limits(lua_State *L)
+{
+    static const char *const names[ZC_SIGNALS] = {
+        [ZC_CREDITS_REMAINING] = "credits_remaining",
+        [ZC_RATELIMIT_LIMIT] = "ratelimit_limit",
+        [ZC_RATELIMIT_REMAINING] = "ratelimit_remaining",
+        [ZC_RATELIMIT_RESET] = "ratelimit_reset",
+    };
+    zc_limits limits;
+    zc_client_limits(lzc_client_check(L, 1), &limits);
+    lua_createtable(L, 0, 8);
+    for (size_t i = 0; i < ZC_SIGNALS; i++)
+        set_known(L, names[i], limits.signals[i].value);
+    if (limits.signals[ZC_CREDITS_REMAINING].value >= 0) {
+        lua_pushnumber(L, limits.signals[ZC_CREDITS_REMAINING].at);
+        lua_setfield(L, -2, "credits_age");
+    }
+    set_known(L, "rate", limits.rate > 0 ? limits.rate : -1);
+    set_known(L, "concurrency", (double)limits.concurrency);
+    set_known(L, "allowed", (double)limits.allowed);
+    set_known(L, "in_flight", (double)limits.in_flight);
+    set_known(L, "waiting", (double)limits.waiting);
+    lua_pushnumber(L, limits.paused_for);
+    lua_setfield(L, -2, "paused_for");
     return 1;
 }
 
@@ -165,8 +224,8 @@ static int l_tostring(lua_State *L)
 void lzc_client_class(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"start", lzc_call_start}, {"poll", l_poll},     {"key_is", l_key_is}, {"base", l_base},
-        {"close", l_close},        {"closed", l_closed}, {NULL, NULL},
+        {"start", lzc_call_start}, {"poll", l_poll},   {"limits", l_limits}, {"key_is", l_key_is},
+        {"base", l_base},          {"close", l_close}, {"closed", l_closed}, {NULL, NULL},
     };
     lzc_class(L, LZC_CLIENT, methods, l_close, l_tostring);
 }

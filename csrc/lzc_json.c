@@ -8,84 +8,82 @@
 #include <string.h>
 
 #define STATE "zohocrm.json"
-#define DECODE_DEPTH 128
 #define ENCODE_DEPTH 64
+#define PLACE_MAX 6                  /* names in a message */
 #define EXACT_MAX 9007199254740992.0 /* 2^53: a whole double below it is what was written */
 
 /* Positions in the state table, which the registry holds. */
-enum { SLOT_DECODE = 1, SLOT_ENCODE, SLOT_ARRAY_MT, SLOT_FOREIGN_ARRAY_MT, SLOT_FOREIGN_EMPTY_MT, SLOT_FOREIGN_EMPTY };
+enum { SLOT_ENCODE = 1, SLOT_CACHE, SLOT_ARRAY_MT, SLOT_FOREIGN_ARRAY_MT, SLOT_FOREIGN_EMPTY_MT, SLOT_FOREIGN_EMPTY };
 
 /* ---- decoding ----------------------------------------------------------------------------- */
+
+lzc_progress lzc_json_step(lua_State *L, lzc_decoding *d, int hold, int elements)
+{
+    int top = lua_gettop(L);
+    luaL_checkstack(L, 4, NULL);
+    lua_getfield(L, LUA_REGISTRYINDEX, STATE);
+    lua_rawgeti(L, -1, SLOT_CACHE);
+    lzc_progress progress = lzc_decode_step(L, d, top + 2, hold, elements);
+    if (progress == LZC_PAUSED)
+        lua_settop(L, top);
+    else
+        lua_replace(L, top + 1);
+    lua_settop(L, progress == LZC_PAUSED ? top : top + 1);
+    return progress;
+}
+
+/* Two buffers that an error cannot lose. */
+typedef struct text_pair {
+    zc_buf document;
+    zc_buf scratch;
+} text_pair;
+
+static int pair_gc(lua_State *L)
+{
+    text_pair *pair = lua_touserdata(L, 1);
+    zc_buf_free(&pair->document);
+    zc_buf_free(&pair->scratch);
+    return 0;
+}
+
+/* Pushes a pair; the metatable is the calling function's first upvalue. */
+static text_pair *push_pair(lua_State *L)
+{
+    text_pair *pair = lua_newuserdata(L, sizeof *pair);
+    memset(pair, 0, sizeof *pair);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_setmetatable(L, -2);
+    return pair;
+}
+
+/* core.decode(text): value, or nil and a sentence (null: nil alone). */
+static int l_decode(lua_State *L)
+{
+    size_t n = 0;
+    const char *text = luaL_checklstring(L, 1, &n);
+    lua_settop(L, 1);
+    text_pair *pair = push_pair(L);
+    lzc_check(L, zc_buf_append(&pair->document, text, n));
+    lzc_check(L, zc_buf_pad(&pair->document, LZC_DECODE_PAD));
+    lua_newtable(L);
+    lzc_decoding d;
+    lzc_decode_begin(&d, pair->document.data, n, &pair->scratch);
+    lzc_progress progress = lzc_json_step(L, &d, 3, 0);
+    zc_buf_free(&pair->document);
+    zc_buf_free(&pair->scratch);
+    if (progress == LZC_DECODED)
+        return 1;
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    return 2;
+}
+
+/* ---- encoding ----------------------------------------------------------------------------- */
 
 static bool is_null(lua_State *L, int i)
 {
     return lua_islightuserdata(L, i) && lua_touserdata(L, i) == NULL; /* lua-cjson's null */
 }
-
-/* Replaces, in the table at `table`, nulls by nothing and whole floats by integers. */
-static void settle(lua_State *L, int table)
-{
-    luaL_checkstack(L, 5, "answer nested too deep");
-    lua_pushnil(L);
-    while (lua_next(L, table) != 0) {
-        if (lua_istable(L, -1)) {
-            settle(L, lua_gettop(L));
-        } else if (is_null(L, -1)) {
-            lua_pushvalue(L, -2);
-            lua_pushnil(L);
-            lua_rawset(L, table);
-        }
-#if LUA_VERSION_NUM >= 503
-        else if (lua_type(L, -1) == LUA_TNUMBER && !lua_isinteger(L, -1)) {
-            lua_Number x = lua_tonumber(L, -1);
-            if (x > -EXACT_MAX && x < EXACT_MAX && floor(x) == x) {
-                lua_pushvalue(L, -2);
-                lua_pushinteger(L, (lua_Integer)x);
-                lua_rawset(L, table);
-            }
-        }
-#endif
-        lua_pop(L, 1);
-    }
-}
-
-bool lzc_json_decode(lua_State *L, const char *text, size_t n)
-{
-    size_t bad = 0;
-    luaL_checkstack(L, 4, NULL);
-    if (n >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
-        text += 3;
-        n -= 3;
-    }
-    if (!zc_utf8_valid(text, n, &bad)) {
-        lua_pushfstring(L, "it is not UTF-8 (byte %d)", (int)(bad + 1));
-        return false;
-    }
-    int top = lua_gettop(L);
-    lua_getfield(L, LUA_REGISTRYINDEX, STATE);
-    lua_rawgeti(L, -1, SLOT_DECODE);
-    lua_pushlstring(L, text, n);
-    int status = lua_pcall(L, 1, 1, 0);
-    lua_remove(L, top + 1);
-    if (status == LUA_ERRMEM)
-        lua_error(L);
-    if (status != LUA_OK) {
-        const char *why = lua_tostring(L, -1);
-        lua_pushfstring(L, "it is not JSON (%s)", why != NULL ? why : "unknown error");
-        lua_replace(L, top + 1);
-        return false;
-    }
-    /* the value sits in a table while it is settled, so that a bare null or number is settled too */
-    lua_createtable(L, 1, 0);
-    lua_insert(L, -2);
-    lua_rawseti(L, top + 1, 1);
-    settle(L, top + 1);
-    lua_rawgeti(L, top + 1, 1);
-    lua_remove(L, top + 1);
-    return true;
-}
-
-/* ---- encoding ----------------------------------------------------------------------------- */
 
 /* Where we are in the value, for messages: a list that lives on the C stack. */
 typedef struct place {
@@ -98,6 +96,7 @@ typedef struct encoder {
     lua_State *L;
     zc_buf *out;
     int state; /* stack index of the state table */
+    bool records;
     int depth;
 } encoder;
 
@@ -123,6 +122,10 @@ static void push_place(lua_State *L, const place *at)
     luaL_buffinit(L, &text);
     for (size_t i = n; i-- > 0;) {
         char index[32];
+        if (n - i > PLACE_MAX) { /* a table that contains itself goes on like this */
+            luaL_addstring(&text, "...");
+            break;
+        }
         if (chain[i]->name != NULL) {
             if (i + 1 < n)
                 luaL_addchar(&text, '.');
@@ -206,7 +209,7 @@ static void put_double(encoder *e, double x)
 static bool encode_number(encoder *e, int value, const place *at)
 {
     lua_State *L = e->L;
-    bool id = at->name != NULL && strcmp(at->name, "id") == 0; /* Zoho's ids are strings, always */
+    bool id = e->records && at->name != NULL && strcmp(at->name, "id") == 0;
 #if LUA_VERSION_NUM >= 503
     if (lua_isinteger(L, value)) {
         char text[32];
@@ -377,10 +380,10 @@ static bool encode_value(encoder *e, int value, const place *at)
     return refuse(e, at, lua_tostring(L, -1));
 }
 
-bool lzc_json_encode(lua_State *L, int index, zc_buf *out)
+bool lzc_json_encode(lua_State *L, int index, bool records, zc_buf *out)
 {
     int top = lua_gettop(L);
-    encoder e = {L, out, top + 2, 0};
+    encoder e = {.L = L, .out = out, .state = top + 2, .records = records};
     place root = {NULL, NULL, 0};
     luaL_checkstack(L, 12, NULL);
     lua_pushvalue(L, index);
@@ -394,17 +397,14 @@ bool lzc_json_encode(lua_State *L, int index, zc_buf *out)
 
 /* ---- the module's face -------------------------------------------------------------------- */
 
-/* core.encode(value): JSON text, or nil and a sentence. */
+/* core.encode(value, records): JSON text, or nil and a sentence. records: see lzc_json_encode. */
 static int l_encode(lua_State *L)
 {
     luaL_checkany(L, 1);
+    bool records = lua_toboolean(L, 2) != 0;
     lua_settop(L, 1);
-    /* the buffer belongs to a call object, so that an error cannot lose it */
-    zc_buf *out = lua_newuserdata(L, sizeof *out);
-    memset(out, 0, sizeof *out);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_setmetatable(L, 2);
-    if (!lzc_json_encode(L, 1, out)) {
+    zc_buf *out = &push_pair(L)->document;
+    if (!lzc_json_encode(L, 1, records, out)) {
         lua_pushnil(L);
         lua_insert(L, -2);
         return 2;
@@ -414,46 +414,12 @@ static int l_encode(lua_State *L)
     return 1;
 }
 
-static int buffer_gc(lua_State *L)
-{
-    zc_buf_free(lua_touserdata(L, 1));
-    return 0;
-}
-
-/* core.decode(text): value, or nil and a sentence (null: nil alone). */
-static int l_decode(lua_State *L)
-{
-    size_t n = 0;
-    const char *text = luaL_checklstring(L, 1, &n);
-    if (lzc_json_decode(L, text, n))
-        return 1;
-    lua_pushnil(L);
-    lua_insert(L, -2);
-    return 2;
-}
-
-/* Calls a setting of the instance at `codec` if this release has it. */
-static void configure(lua_State *L, int codec, const char *name, double number, bool is_number)
-{
-    lua_getfield(L, codec, name);
-    if (lua_isnil(L, -1)) {
-        lua_pop(L, 1);
-        return;
-    }
-    if (is_number)
-        lua_pushnumber(L, number);
-    else
-        lua_pushboolean(L, number != 0);
-    lua_call(L, 1, 0);
-}
-
 static void fill_state(lua_State *L, int state, int codec)
 {
     static const struct {
         int slot;
         const char *name;
     } wanted[] = {
-        {SLOT_DECODE, "decode"},
         {SLOT_ENCODE, "encode"},
         {SLOT_FOREIGN_ARRAY_MT, "array_mt"},
         {SLOT_FOREIGN_EMPTY_MT, "empty_array_mt"},
@@ -470,6 +436,8 @@ static void fill_state(lua_State *L, int state, int codec)
     lua_createtable(L, 0, 1);
     lua_pushliteral(L, "zohocrm.array");
     lua_setfield(L, -2, "__name");
+    lzc_decode_open(L, lua_gettop(L));
+    lua_rawseti(L, state, SLOT_CACHE);
     lua_rawseti(L, state, SLOT_ARRAY_MT);
 }
 
@@ -482,8 +450,6 @@ void lzc_json_open(lua_State *L)
     lua_getfield(L, module + 1, "new");
     lua_call(L, 0, 1);
     int codec = module + 2;
-    configure(L, codec, "decode_max_depth", DECODE_DEPTH, true);
-    configure(L, codec, "decode_invalid_numbers", 0, false);
     lua_createtable(L, 5, 0);
     fill_state(L, codec + 1, codec);
     lua_rawgeti(L, codec + 1, SLOT_ARRAY_MT);
@@ -491,12 +457,13 @@ void lzc_json_open(lua_State *L)
     lua_setfield(L, LUA_REGISTRYINDEX, STATE);
     lua_pushlightuserdata(L, NULL);
     lua_setfield(L, module, "null");
-    lua_createtable(L, 0, 1);
-    lua_pushcfunction(L, buffer_gc);
+    lua_createtable(L, 0, 1); /* metatable of the buffers */
+    lua_pushcfunction(L, pair_gc);
     lua_setfield(L, -2, "__gc");
+    lua_pushvalue(L, -1);
     lua_pushcclosure(L, l_encode, 1);
     lua_setfield(L, module, "encode");
-    lua_pushcfunction(L, l_decode);
+    lua_pushcclosure(L, l_decode, 1);
     lua_setfield(L, module, "decode");
     lua_settop(L, module);
 }

@@ -52,6 +52,19 @@ static int l_next(lua_State *L)
     return 0;
 }
 
+/* pager:ahead(n) -> page number or nil: the page n after the next one, if it can be asked already. */
+static int l_ahead(lua_State *L)
+{
+    zc_pager *pager = check_pager(L);
+    lua_Number n = luaL_checknumber(L, 2);
+    luaL_argcheck(L, n >= 0 && n <= 1e6, 2, "not a number of pages");
+    uint32_t page = zc_pager_ahead(pager, (uint32_t)n);
+    if (page == 0)
+        return 0;
+    lua_pushinteger(L, (lua_Integer)page);
+    return 1;
+}
+
 /* pager:feed(more_records, next_page_token or nil). */
 static int l_feed(lua_State *L)
 {
@@ -77,6 +90,6 @@ static int l_tostring(lua_State *L)
 
 void lzc_pager_class(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"next", l_next}, {"feed", l_feed}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"next", l_next}, {"ahead", l_ahead}, {"feed", l_feed}, {NULL, NULL}};
     lzc_class(L, LZC_PAGER, methods, l_gc, l_tostring);
 }

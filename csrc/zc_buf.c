@@ -46,6 +46,17 @@ zc_status zc_buf_putc(zc_buf *buf, char c)
     return zc_buf_append(buf, &c, 1);
 }
 
+zc_status zc_buf_pad(zc_buf *buf, size_t n)
+{
+    size_t limit = buf->limit;
+    buf->limit = 0;
+    zc_status status = reserve(buf, n);
+    buf->limit = limit;
+    if (status == ZC_OK)
+        memset(buf->data + buf->len, 0, n + 1);
+    return status == ZC_OK ? ZC_OK : ZC_ENOMEM;
+}
+
 void zc_buf_clear(zc_buf *buf)
 {
     buf->len = 0;

@@ -24,6 +24,8 @@ zc_status zc_buf_append(zc_buf *buf, const void *bytes, size_t n);
 zc_status zc_buf_puts(zc_buf *buf, const char *text);
 /* Appends one byte. */
 zc_status zc_buf_putc(zc_buf *buf, char c);
+/* Makes sure that n zero bytes that are not part of the content follow it. ZC_OK or ZC_ENOMEM. */
+zc_status zc_buf_pad(zc_buf *buf, size_t n);
 /* Forgets the content, keeps the memory. */
 void zc_buf_clear(zc_buf *buf);
 /* Frees the memory; the limit stays. */

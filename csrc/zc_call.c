@@ -17,6 +17,7 @@ zc_call *zc_call_new(zc_client *client, zc_method method)
     call->repeatable = method == ZC_GET;
     call->retries = client->retries;
     call->timeout = client->timeout;
+    call->stall_timeout = client->stall_timeout;
     call->state = ZC_NEW;
     return call;
 }
@@ -30,6 +31,8 @@ zc_status zc_call_target(zc_call *call, zc_target target)
 zc_status zc_call_header(zc_call *call, const char *name, const char *value)
 {
     zc_buf line = {0};
+    while (*value == ' ' || *value == '\t')
+        value++;
     zc_status status = zc_buf_puts(&line, name);
     /* libcurl's own form for a header without a value is "Name;" */
     if (status == ZC_OK)
@@ -78,6 +81,8 @@ zc_status zc_call_finish_headers(zc_call *call)
         status = zc_call_header(call, "Authorization", value.data);
     if (status == ZC_OK) /* no pause of a second before large bodies */
         status = curl_slist_append(call->headers, "Expect:") != NULL ? ZC_OK : ZC_ENOMEM;
+    if (status == ZC_OK && !call->has_body) /* libcurl would call an empty body a form */
+        status = curl_slist_append(call->headers, "Content-Type:") != NULL ? ZC_OK : ZC_ENOMEM;
     if (value.data != NULL)
         zc_wipe(value.data, value.len);
     zc_buf_free(&value);

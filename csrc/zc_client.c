@@ -1,48 +1,12 @@
-/* The client: its calls' state machine, from waiting to done. */
-#define _POSIX_C_SOURCE 200809L
+/* The client: what it is made of, and what it knows. What its calls go through is in zc_schedule.c. */
 #include "zc_client_private.h"
 #include "zc_sigpipe.h"
 #include "zc_text.h"
 #include "zc_url.h"
 
 #include <math.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
-
-/* libcurl 7.88.1 now and then sleeps through data that it has already buffered (HTTP/2 with gzip), so
- * no single sleep may be long. */
-#define SLEEP_MAX 0.02
-
-static double system_now(void *data)
-{
-    (void)data;
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-/* splitmix64 over the clock: jitter needs spread, not secrecy. */
-static double system_uniform(void *data)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    uint64_t z = (uint64_t)t.tv_nsec + ((uint64_t)t.tv_sec << 30) + (uint64_t)(uintptr_t)data + (uint64_t)getpid();
-    z += 0x9E3779B97F4A7C15u;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return (double)((z ^ (z >> 31)) >> 11) / 9007199254740992.0;
-}
-
-static double now(const zc_client *client)
-{
-    return client->env.now(client->env.data);
-}
-
-/* ---- making and unmaking ------------------------------------------------------------------ */
 
 void zc_client_release(zc_client *client)
 {
@@ -104,9 +68,11 @@ static zc_status copy_settings(zc_client *client, const zc_settings *settings, c
         status = zc_rate_init(&client->rate, settings->offline ? 0 : settings->rate);
     client->timeout = settings->timeout;
     client->connect_timeout = settings->connect_timeout;
+    client->stall_timeout = settings->stall_timeout;
     client->max_retry_wait = settings->max_retry_wait;
     client->retries = settings->retries;
-    client->concurrency = settings->concurrency < 1 ? 1 : settings->concurrency;
+    client->per_second = settings->rate;
+    zc_pace_init(&client->pace, settings->concurrency);
     client->max_response_bytes = settings->max_response_bytes;
     client->offline = settings->offline;
     return status;
@@ -119,10 +85,9 @@ zc_status zc_client_new(zc_client **out, const zc_settings *settings, const zc_e
     if (client == NULL)
         return ZC_ENOMEM;
     client->references = 1;
-    client->env.now = env != NULL ? env->now : system_now;
-    client->env.uniform = env != NULL ? env->uniform : system_uniform;
-    client->env.data = env != NULL ? env->data : client;
-    client->paused_until = -HUGE_VAL;
+    client->env = env != NULL ? *env : zc_env_system;
+    for (size_t i = 0; i < ZC_SIGNALS; i++)
+        client->signals[i].value = -1;
     zc_status status = copy_settings(client, settings, what, why);
     if (status != ZC_OK) {
         zc_client_release(client);
@@ -146,224 +111,50 @@ const char *zc_client_base(const zc_client *client, zc_target target)
     return zc_buf_str(&client->base[target]);
 }
 
-/* ---- a call's life ------------------------------------------------------------------------ */
+/* ---- limits -------------------------------------------------------------------------------- */
 
-static void unlink_call(zc_call *call)
+static const char *const signal_headers[ZC_SIGNALS] = {
+    [ZC_CREDITS_REMAINING] = "x-api-credits-remaining",
+    [ZC_RATELIMIT_LIMIT] = "x-ratelimit-limit",
+    [ZC_RATELIMIT_REMAINING] = "x-ratelimit-remaining",
+    [ZC_RATELIMIT_RESET] = "x-ratelimit-reset",
+};
+
+void zc_client_note_signals(zc_client *client, const char *head)
 {
-    zc_client *client = call->client;
-    if (call->previous != NULL)
-        call->previous->next = call->next;
-    else
-        client->first = call->next;
-    if (call->next != NULL)
-        call->next->previous = call->previous;
-    else
-        client->last = call->previous;
-    call->previous = call->next = NULL;
-    client->live--;
-}
-
-/* Ends the call with the verdict that stands in it. */
-static void finish(zc_call *call)
-{
-    if (call->state == ZC_SENDING || call->state == ZC_PARKED)
-        call->client->in_flight--;
-    zc_http_drop(call);
-    unlink_call(call);
-    call->state = ZC_DONE;
-}
-
-static void fail(zc_call *call, zc_failure failure, const char *message)
-{
-    call->verdict.failure = failure;
-    call->verdict.transient = false;
-    call->verdict.retry_after = -1;
-    snprintf(call->message, sizeof call->message, "%s", message);
-    finish(call);
-}
-
-void zc_call_cancel(zc_call *call, const char *why)
-{
-    if (call->state == ZC_NEW || call->state == ZC_DONE)
-        return;
-    zc_sigpipe signals;
-    zc_sigpipe_hold(&signals);
-    call->verdict.sent = call->state == ZC_SENDING;
-    fail(call, ZC_FAIL_CANCELLED, why);
-    zc_sigpipe_restore(&signals);
-}
-
-/* ---- moving calls forward ----------------------------------------------------------------- */
-
-/* After a fork the connections belong to the parent: the child lets go of them, untouched. */
-static void check_fork(zc_client *client)
-{
-    if (client->multi == NULL || client->owner == getpid())
-        return;
-    zc_http_close(client, true);
-    for (zc_call *call = client->first; call != NULL;) {
-        zc_call *next = call->next;
-        call->easy = NULL;
-        zc_call_cancel(call, "the process was forked while the call was under way; it belongs to the parent");
-        call = next;
+    for (size_t i = 0; i < ZC_SIGNALS; i++) {
+        size_t n = 0;
+        const char *text = zc_header_find(head, signal_headers[i], &n);
+        double value = 0;
+        size_t digits = 0;
+        while (digits < n && digits < 15 && text[digits] >= '0' && text[digits] <= '9')
+            value = value * 10 + (text[digits++] - '0');
+        if (n > 0 && digits == n)
+            client->signals[i] = (zc_signal){value, client->env.now(client->env.data)};
     }
 }
 
-static void send_call(zc_call *call)
+void zc_client_limits(const zc_client *client, zc_limits *limits)
 {
-    zc_client *client = call->client;
-    double at = now(client);
-    zc_status status = client->offline ? ZC_OK : zc_http_send(call);
-    if (status != ZC_OK) {
-        fail(call, ZC_FAIL_MEMORY, "not enough memory");
-        return;
-    }
-    client->owner = getpid();
-    zc_rate_note(&client->rate, at);
-    call->sent_at = at;
-    call->state = client->offline ? ZC_PARKED : ZC_SENDING;
-    call->attempts++;
-    client->in_flight++;
+    double now = client->env.now(client->env.data);
+    for (size_t i = 0; i < ZC_SIGNALS; i++)
+        limits->signals[i] = (zc_signal){client->signals[i].value, now - client->signals[i].at};
+    limits->rate = client->rate.slots > 0 ? client->per_second : 0;
+    limits->concurrency = client->pace.most;
+    limits->allowed = client->pace.allowed;
+    limits->in_flight = client->in_flight;
+    limits->waiting = client->live - client->in_flight;
+    limits->paused_for = fmax(client->pace.paused_until - now, 0);
 }
 
-/* Sends what may leave now, in the order of starting. Returns when the next one may, HUGE_VAL for
- * "when another one has ended" or "none waits". */
-static double admit(zc_client *client)
-{
-    double due = HUGE_VAL;
-    for (zc_call *call = client->first; call != NULL;) {
-        zc_call *next = call->next;
-        double at = now(client);
-        if (call->state == ZC_WAITING && at >= call->expires) {
-            fail(call, ZC_FAIL_TIMEOUT, "the deadline passed before the request could be sent");
-        } else if (call->state == ZC_WAITING && client->in_flight < client->concurrency) {
-            double ready = fmax(fmax(call->not_before, client->paused_until), zc_rate_ready_at(&client->rate));
-            if (ready <= at)
-                send_call(call);
-            else
-                due = fmin(due, fmin(ready, call->expires));
-        } else if (call->state == ZC_WAITING) {
-            due = fmin(due, call->expires);
-        }
-        call = next;
-    }
-    return due;
-}
-
-/* An attempt has ended: repeat it later, or be done. */
-static void conclude(zc_call *call)
-{
-    zc_client *client = call->client;
-    zc_verdict *verdict = &call->verdict;
-    double at = now(client);
-    if (call->attempts <= ZC_ATTEMPTS_MAX)
-        call->log[call->attempts - 1] = (zc_attempt){verdict->failure, verdict->status, at - call->sent_at};
-    bool again = call->attempts <= call->retries && call->attempts < ZC_ATTEMPTS_MAX &&
-                 zc_policy_may_repeat(verdict, call->repeatable);
-    double delay = zc_policy_delay(verdict, call->attempts, client->env.uniform(client->env.data));
-    if (!again || delay > client->max_retry_wait || at + delay >= call->expires) {
-        finish(call);
-        return;
-    }
-    if (verdict->failure == ZC_FAIL_NONE && verdict->status == 429)
-        client->paused_until = fmax(client->paused_until, at + delay);
-    zc_http_drop(call);
-    client->in_flight--;
-    call->not_before = at + delay;
-    call->state = ZC_WAITING;
-}
-
-static void transfer(zc_client *client)
-{
-    int running = 0;
-    int left = 0;
-    CURLMsg *message;
-    if (client->multi == NULL)
-        return;
-    curl_multi_perform(client->multi, &running);
-    while ((message = curl_multi_info_read(client->multi, &left)) != NULL) {
-        if (message->msg != CURLMSG_DONE)
-            continue;
-        CURLcode code = message->data.result; /* the message dies with the handle */
-        char *owner = NULL;
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &owner);
-        zc_http_judge((zc_call *)(void *)owner, code);
-        conclude((zc_call *)(void *)owner);
-    }
-}
-
-size_t zc_client_poll(zc_client *client, double seconds)
-{
-    if (client->live == 0)
-        return 0;
-    zc_sigpipe signals;
-    zc_sigpipe_hold(&signals);
-    check_fork(client);
-    size_t before = client->live;
-    admit(client);
-    transfer(client);
-    double due = admit(client);                                   /* an attempt that ended may have made room */
-    bool host_is_next = client->offline && client->in_flight > 0; /* it has parked calls to answer */
-    if (seconds > 0 && client->live == before && client->live > 0 && !host_is_next && zc_http_open(client) == ZC_OK) {
-        double wait = fmin(fmin(seconds, SLEEP_MAX), fmax(0, due - now(client)));
-        client->owner = getpid();
-        curl_multi_poll(client->multi, NULL, 0, (int)ceil(wait * 1000), NULL);
-        admit(client);
-        transfer(client);
-        admit(client);
-    }
-    zc_sigpipe_restore(&signals);
-    return client->live;
-}
-
-zc_status zc_client_start(zc_client *client, zc_call *call)
-{
-    if (client->closed || call->client != client || call->state != ZC_NEW)
-        return ZC_EINVAL;
-    zc_status status = zc_call_finish_headers(call);
-    if (status != ZC_OK)
-        return status;
-    call->expires = call->deadline > 0 ? now(client) + call->deadline : HUGE_VAL;
-    call->not_before = -HUGE_VAL;
-    call->state = ZC_WAITING;
-    call->previous = client->last;
-    if (client->last != NULL)
-        client->last->next = call;
-    else
-        client->first = call;
-    client->last = call;
-    client->live++;
-    zc_client_poll(client, 0);
-    return ZC_OK;
-}
-
-zc_status zc_call_answer(zc_call *call, long status, const char *head, size_t head_len, const char *body,
-                         size_t body_len)
-{
-    if (call->state != ZC_PARKED)
-        return ZC_EINVAL;
-    call->reply.limit = call->client->max_response_bytes;
-    zc_buf_clear(&call->head);
-    zc_buf_clear(&call->reply);
-    zc_status stored = zc_buf_append(&call->head, head, head_len);
-    if (stored == ZC_OK)
-        stored = zc_buf_append(&call->reply, body, body_len);
-    if (stored == ZC_ENOMEM)
-        return stored;
-    call->verdict.sent = true;
-    zc_http_answered(call, status);
-    if (stored == ZC_ETOOBIG)
-        zc_http_overflow(call, &call->reply);
-    conclude(call);
-    return ZC_OK;
-}
+/* ---- the end ------------------------------------------------------------------------------- */
 
 void zc_client_close(zc_client *client)
 {
     if (client->closed)
         return;
     client->closed = true;
-    check_fork(client);
+    zc_client_check_fork(client);
     while (client->first != NULL)
         zc_call_cancel(client->first, "the client was closed");
     zc_sigpipe signals;

@@ -9,6 +9,7 @@
 #define ZC_CLIENT_H
 
 #include "zc_buf.h"
+#include "zc_env.h"
 #include "zc_policy.h"
 
 #include <curl/curl.h>
@@ -31,20 +32,14 @@ typedef struct zc_settings {
     const char *user_agent;
     double timeout;         /* one attempt */
     double connect_timeout; /* name, TCP and TLS of one attempt */
+    double stall_timeout;   /* no byte for so long, once connected */
     double rate;            /* requests per second; 0: no limit */
-    double max_retry_wait;  /* a longer Retry-After is reported instead of waited for */
+    double max_retry_wait;  /* the longest wait; a longer Retry-After is reported instead */
     unsigned retries;       /* further attempts after the first */
     unsigned concurrency;   /* calls in flight at once, at least 1 */
     size_t max_response_bytes;
     bool offline; /* no network: calls wait for zc_call_answer (the in-process sandbox) */
 } zc_settings;
-
-/* Time and chance, so that tests can hold them. */
-typedef struct zc_env {
-    double (*now)(void *data);     /* monotonic seconds */
-    double (*uniform)(void *data); /* in [0, 1) */
-    void *data;
-} zc_env;
 
 typedef enum zc_method { ZC_GET, ZC_POST, ZC_PUT, ZC_PATCH, ZC_DELETE } zc_method;
 typedef enum zc_target { ZC_GATEWAY, ZC_CONTROL } zc_target;
@@ -59,6 +54,7 @@ typedef enum zc_state {
 
 typedef struct zc_attempt {
     zc_failure failure;
+    zc_limit limit;
     long status;
     double seconds;
 } zc_attempt;
@@ -72,35 +68,66 @@ struct zc_call {
     size_t query_count; /* parameters in url so far */
     zc_buf body;
     bool has_body;
-    bool repeatable; /* see zc_policy_may_repeat; zc_call_new sets it for GET */
+    bool repeatable; /* see zc_policy_judge; zc_call_new sets it for GET */
     unsigned retries;
     double timeout;
+    double stall_timeout;
     double deadline;            /* seconds for everything, waits included; 0: none */
     struct curl_slist *headers; /* by zc_call_header */
 
     zc_state state;
-    zc_verdict verdict;
+    zc_verdict verdict;                 /* of the last attempt */
     char message[CURL_ERROR_SIZE + 64]; /* of a failure */
     zc_buf head;                        /* header lines of the answer */
     zc_buf reply;                       /* its body, decompressed */
+    bool uncertain;                     /* the server may have acted on an attempt that was repeated */
     unsigned attempts;
     zc_attempt log[ZC_ATTEMPTS_MAX];
 
-    /* private to zc_client.c and zc_http.c */
+    /* private to zc_schedule.c and zc_http.c */
     zc_client *client;
     zc_call *previous;
     zc_call *next;
     CURL *easy;
     char error_text[CURL_ERROR_SIZE];
-    unsigned departures;    /* times that libcurl began to send during this attempt */
+    unsigned departures;    /* times that libcurl began to send in this attempt (7.80) */
     const zc_buf *overflow; /* head or reply, whichever passed its limit */
     bool out_of_memory;
     double not_before;
     double expires; /* absolute form of deadline; HUGE_VAL: never */
     double sent_at;
+    double moved; /* bytes of this attempt, both ways, when they were last looked at */
+    double moved_at;
+    size_t slot; /* of the rate */
 };
 
-/* Makes a client. The environment may be NULL (the system's clock). ZC_ENOMEM, or ZC_EINVAL with *why
+/* What the headers of answers say of limits. Those named after rates are not documented for the CRM, but have been
+ * seen with relatives of it (reference 7.3). */
+typedef enum zc_signal_name {
+    ZC_CREDITS_REMAINING,
+    ZC_RATELIMIT_LIMIT,
+    ZC_RATELIMIT_REMAINING,
+    ZC_RATELIMIT_RESET,
+    ZC_SIGNALS
+} zc_signal_name;
+
+typedef struct zc_signal {
+    double value; /* negative: never seen */
+    double at;
+} zc_signal;
+
+/* How much may still be asked for, as far as it is known. */
+typedef struct zc_limits {
+    zc_signal signals[ZC_SIGNALS]; /* at: seconds ago */
+    double rate;                   /* requests per second; 0: no limit */
+    size_t concurrency;
+    size_t allowed; /* how many may be under way now: fewer after a 429 */
+    size_t in_flight;
+    size_t waiting;
+    double paused_for; /* seconds */
+} zc_limits;
+
+/* Makes a client. The environment is copied; NULL: the system's. ZC_ENOMEM, or ZC_EINVAL with *why
  * (static text) and *what, the setting at fault ("gateway_url", "api_key", …). */
 zc_status zc_client_new(zc_client **out, const zc_settings *settings, const zc_env *env, const char **what,
                         const char **why);
@@ -110,6 +137,8 @@ void zc_client_close(zc_client *client);
 bool zc_client_key_is(const zc_client *client, const char *key, size_t n);
 /* The base address of a target, without the trailing slash. */
 const char *zc_client_base(const zc_client *client, zc_target target);
+/* What the last answers and the client itself know of limits. */
+void zc_client_limits(const zc_client *client, zc_limits *limits);
 /* Moves every call forward; waits at most `seconds` (0: not at all) for something to happen. Returns
  * the number of unfinished calls. */
 size_t zc_client_poll(zc_client *client, double seconds);
@@ -125,6 +154,8 @@ zc_status zc_call_header(zc_call *call, const char *name, const char *value);
 /* Answers a parked call: head is a block of "Name: value\r\n" lines. */
 zc_status zc_call_answer(zc_call *call, long status, const char *head, size_t head_len, const char *body,
                          size_t body_len);
+/* Whether the server may have acted on the call, by an attempt whose outcome is not known. */
+bool zc_call_may_have_happened(const zc_call *call);
 /* Ends an unfinished call with ZC_FAIL_CANCELLED; nothing happens to a finished one. */
 void zc_call_cancel(zc_call *call, const char *why);
 /* Cancels if need be and gives the reference back. */

@@ -18,15 +18,17 @@ struct zc_client {
     zc_buf base[2]; /* by zc_target */
     double timeout;
     double connect_timeout;
+    double stall_timeout;
     double max_retry_wait;
     unsigned retries;
-    unsigned concurrency;
     size_t max_response_bytes;
     bool offline;
 
     zc_rate rate;
-    double paused_until; /* after a 429 nothing leaves before */
-    zc_call *first;      /* unfinished calls, in the order of their start */
+    double per_second;
+    zc_pace pace;
+    zc_signal signals[ZC_SIGNALS];
+    zc_call *first; /* unfinished calls, in the order of their start */
     zc_call *last;
     size_t live;
     size_t in_flight;
@@ -38,6 +40,10 @@ struct zc_client {
 
 /* Gives a reference back; the last one wipes the key and frees the memory. */
 void zc_client_release(zc_client *client);
+/* After a fork the connections belong to the parent: the child lets go of them, untouched. */
+void zc_client_check_fork(zc_client *client);
+/* Remembers what the headers of an answer say of limits. */
+void zc_client_note_signals(zc_client *client, const char *head);
 /* Adds the headers that every request has, the key among them. */
 zc_status zc_call_finish_headers(zc_call *call);
 
@@ -54,6 +60,12 @@ void zc_http_answered(zc_call *call, long status);
 /* Reads off how the attempt ended and fills in verdict, message, head and reply. */
 void zc_http_judge(zc_call *call, CURLcode code);
 
+/* Makes the verdict a timeout, with its message. The attempt still has to be dropped. */
+void zc_http_timed_out(zc_call *call, zc_limit limit);
+/* Whether a byte of the attempt may have gone out. What went to a proxy to open a tunnel does not count. */
+bool zc_http_has_left(const zc_call *call);
+/* The bytes of the attempt so far, both ways. */
+double zc_http_moved(const zc_call *call);
 /* Makes the verdict "too large" (reply) or "protocol" (head), with its message. */
 void zc_http_overflow(zc_call *call, const zc_buf *which);
 

@@ -5,9 +5,11 @@
 #include "zc_text.h"
 
 #include <arpa/inet.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #if LIBCURL_VERSION_NUM < 0x074400
 #error "zohocrm needs libcurl 7.68.0 or newer (Debian: apt-get install libcurl4-openssl-dev)"
@@ -32,10 +34,11 @@ zc_status zc_http_open(zc_client *client)
         return ZC_ENOMEM;
     }
     curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
-    curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)client->concurrency);
-    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)client->concurrency + 1);
+    curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)client->pace.most);
+    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)client->pace.most + 1);
     client->multi = multi;
     client->share = share;
+    client->owner = getpid();
     return ZC_OK;
 }
 
@@ -84,15 +87,20 @@ static size_t on_header(char *data, size_t size, size_t n, void *user)
 }
 
 #if LIBCURL_VERSION_NUM >= 0x075000
-/* libcurl repeats a request by itself when a reused connection dies before the first byte of the
- * answer. The server may have acted on the first copy, so only repeatable calls may go out again. */
+/* Called right before a request is written to its connection. libcurl repeats a request by itself when a reused
+ * connection dies before the first byte of the answer; over HTTP/2 also when the stream was refused (which a GOAWAY
+ * does to streams that crossed it) or the server asks for HTTP/1.1. Each repetition comes by here. The server may have
+ * acted on the first copy, and libcurl does not tell why it repeats, so only repeatable calls may go out again. */
 static int on_departure(void *user, char *ip, char *local_ip, int port, int local_port)
 {
     (void)ip, (void)local_ip, (void)port, (void)local_port;
     zc_call *call = user;
     if (call->departures > 0 && !call->repeatable)
         return CURL_PREREQFUNC_ABORT;
-    call->departures++;
+    zc_client *client = call->client;
+    if (call->departures++ > 0) /* the first copy keeps its slot */
+        call->slot = zc_rate_admit(&client->rate);
+    zc_rate_depart(&client->rate, call->slot, client->env.now(client->env.data));
     return CURL_PREREQFUNC_OK;
 }
 #endif
@@ -149,7 +157,8 @@ static CURLcode set_method(CURL *easy, zc_call *call)
 {
     static const char *const names[] = {NULL, NULL, "PUT", "PATCH", "DELETE"};
     CURLcode code = CURLE_OK;
-    if (call->has_body || call->method == ZC_POST) {
+    bool writes = call->method == ZC_POST || call->method == ZC_PUT || call->method == ZC_PATCH;
+    if (call->has_body || writes) { /* without a body these need a Content-Length of 0 */
         SET(CURLOPT_POST, 1L);
         SET(CURLOPT_POSTFIELDS, zc_buf_str(&call->body));
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
@@ -160,14 +169,13 @@ static CURLcode set_method(CURL *easy, zc_call *call)
         SET(CURLOPT_CUSTOMREQUEST, names[call->method]);
     else if (call->method == ZC_GET && call->has_body)
         SET(CURLOPT_CUSTOMREQUEST, "GET");
-    if (!call->repeatable) {
 #if LIBCURL_VERSION_NUM >= 0x075000
-        SET(CURLOPT_PREREQFUNCTION, on_departure);
-        SET(CURLOPT_PREREQDATA, call);
+    SET(CURLOPT_PREREQFUNCTION, on_departure);
+    SET(CURLOPT_PREREQDATA, call);
 #else
+    if (!call->repeatable)
         SET(CURLOPT_FRESH_CONNECT, 1L); /* no reused connection, no silent repetition */
 #endif
-    }
     return code;
 }
 
@@ -175,8 +183,6 @@ static CURLcode set_options(CURL *easy, zc_call *call)
 {
     zc_client *client = call->client;
     CURLcode code = CURLE_OK;
-    double left = call->expires - client->env.now(client->env.data);
-    double timeout = call->timeout > 0 && call->timeout < left ? call->timeout : left;
     SET(CURLOPT_URL, zc_buf_str(&call->url));
     SET(CURLOPT_PATH_AS_IS, 1L);
     SET(CURLOPT_HTTPHEADER, call->headers);
@@ -194,9 +200,8 @@ static CURLcode set_options(CURL *easy, zc_call *call)
     SET(CURLOPT_WRITEDATA, call);
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, call);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(client->connect_timeout * 1000));
-    if (timeout < 1e6) /* 0 would mean no limit at all, and an infinite deadline has none */
-        SET(CURLOPT_TIMEOUT_MS, timeout * 1000 < 1 ? 1L : (long)(timeout * 1000));
+    /* all limits are kept by zc_schedule.c; libcurl divides this one among the addresses of a name */
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)fmin(fmax(client->connect_timeout * 1000, 1), 1e9));
     return code;
 }
 
@@ -230,6 +235,9 @@ zc_status zc_http_send(zc_call *call)
         return ZC_ENOMEM;
     }
     call->easy = easy;
+#if LIBCURL_VERSION_NUM < 0x075000
+    zc_rate_depart(&client->rate, call->slot, client->env.now(client->env.data));
+#endif
     return ZC_OK;
 }
 
@@ -237,8 +245,11 @@ void zc_http_drop(zc_call *call)
 {
     if (call->easy == NULL)
         return;
-    curl_multi_remove_handle(call->client->multi, call->easy);
-    curl_easy_cleanup(call->easy);
+    /* in a forked child the connection is the parent's: ending the transfer would end it there */
+    if (call->client->owner == getpid()) {
+        curl_multi_remove_handle(call->client->multi, call->easy);
+        curl_easy_cleanup(call->easy);
+    }
     call->easy = NULL;
 }
 
@@ -249,7 +260,6 @@ static const struct {
     bool transient;
     const char *hint;
 } code_table[] = {
-    {CURLE_OPERATION_TIMEDOUT, ZC_FAIL_TIMEOUT, true, ""},
     {CURLE_OUT_OF_MEMORY, ZC_FAIL_MEMORY, false, ""},
     {CURLE_PEER_FAILED_VERIFICATION, ZC_FAIL_NETWORK, false,
      " (the server's certificate was not accepted; see ca_file)"},
@@ -272,6 +282,61 @@ static void describe(zc_call *call, CURLcode code, const char *hint)
     snprintf(call->message, sizeof call->message, "%s%s", text, hint);
 }
 
+bool zc_http_has_left(const zc_call *call)
+{
+#if LIBCURL_VERSION_NUM >= 0x075000
+    return call->departures > 0;
+#else
+    curl_off_t began = 0;
+    if (call->easy != NULL)
+        curl_easy_getinfo(call->easy, CURLINFO_PRETRANSFER_TIME_T, &began);
+    return began > 0;
+#endif
+}
+
+double zc_http_moved(const zc_call *call)
+{
+    curl_off_t up = 0;
+    curl_off_t down = 0;
+    long head = 0;
+    curl_easy_getinfo(call->easy, CURLINFO_SIZE_UPLOAD_T, &up);
+    curl_easy_getinfo(call->easy, CURLINFO_SIZE_DOWNLOAD_T, &down);
+    curl_easy_getinfo(call->easy, CURLINFO_HEADER_SIZE, &head);
+    return (double)up + (double)down + (double)head + (zc_http_has_left(call) ? 1 : 0);
+}
+
+/* Writes " (30 s)" or " (250 ms)": whatever the locale makes of a decimal point. */
+static void put_seconds(char *out, size_t n, double seconds)
+{
+    if (seconds == floor(seconds))
+        snprintf(out, n, " (%.0f s)", seconds);
+    else
+        snprintf(out, n, " (%.0f ms)", ceil(seconds * 1000));
+}
+
+void zc_http_timed_out(zc_call *call, zc_limit limit)
+{
+    const struct {
+        const char *text;
+        double seconds;
+    } texts[] = {
+        [ZC_LIMIT_NONE] = {"it took too long", 0},
+        [ZC_LIMIT_CONNECT] = {"no connection within connect_timeout", call->client->connect_timeout},
+        [ZC_LIMIT_STALL] = {"no byte came or went within stall_timeout", call->stall_timeout},
+        [ZC_LIMIT_ATTEMPT] = {"no whole answer within timeout", call->timeout},
+        [ZC_LIMIT_DEADLINE] = {"no whole answer before the deadline", 0}, /* of which this is but the rest */
+    };
+    char seconds[330] = "";
+    if (texts[limit].seconds > 0)
+        put_seconds(seconds, sizeof seconds, texts[limit].seconds);
+    call->verdict = (zc_verdict){.failure = ZC_FAIL_TIMEOUT,
+                                 .limit = limit,
+                                 .sent = zc_http_has_left(call),
+                                 .transient = true,
+                                 .retry_after = -1};
+    snprintf(call->message, sizeof call->message, "%s%s", texts[limit].text, seconds);
+}
+
 void zc_http_overflow(zc_call *call, const zc_buf *which)
 {
     bool head = which == &call->head;
@@ -287,28 +352,40 @@ void zc_http_overflow(zc_call *call, const zc_buf *which)
 
 void zc_http_answered(zc_call *call, long status)
 {
+    const zc_env *env = &call->client->env;
+    const char *head = zc_buf_str(&call->head);
     size_t n = 0;
-    const char *value = zc_header_find(zc_buf_str(&call->head), "retry-after", &n);
     call->verdict.failure = ZC_FAIL_NONE;
+    call->verdict.limit = ZC_LIMIT_NONE;
     call->verdict.status = status;
     call->verdict.transient = true;
-    call->verdict.retry_after = value != NULL ? zc_policy_retry_after(value, n) : -1;
+    call->verdict.retry_after = -1;
+    const char *value = zc_header_find(head, "retry-after", &n);
+    if (value != NULL) {
+        /* a date means the server's clock, which need not agree with ours */
+        size_t date_len = 0;
+        const char *date = zc_header_find(head, "date", &date_len);
+        double at = date != NULL ? zc_policy_date(date, date_len) : -1;
+        call->verdict.retry_after = zc_policy_retry_after(value, n, at >= 0 ? at : env->date(env->data));
+    }
 }
 
 void zc_http_judge(zc_call *call, CURLcode code)
 {
     zc_verdict *verdict = &call->verdict;
-    long request_size = 0;
     long status = 0;
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &request_size);
-    verdict->sent = request_size > 0 || call->departures > 0;
+    verdict->sent = zc_http_has_left(call);
     zc_http_answered(call, status);
     if (code == CURLE_OK)
         return;
     verdict->retry_after = -1;
     if (call->out_of_memory)
         code = CURLE_OUT_OF_MEMORY;
+    if (code == CURLE_OPERATION_TIMEDOUT) {
+        zc_http_timed_out(call, verdict->sent ? ZC_LIMIT_ATTEMPT : ZC_LIMIT_CONNECT);
+        return;
+    }
     verdict->failure = ZC_FAIL_NETWORK;
     const char *hint = "";
     for (size_t i = 0; i < sizeof code_table / sizeof *code_table; i++) {

@@ -28,6 +28,16 @@ zc_pager_ask zc_pager_next(const zc_pager *pager)
     return pager->token.len > 0 ? ZC_ASK_TOKEN : ZC_ASK_NO_TOKEN;
 }
 
+uint32_t zc_pager_ahead(const zc_pager *pager, uint32_t ahead)
+{
+    uint64_t page = (uint64_t)pager->page + ahead;
+    if (pager->by_token || !pager->started || !pager->more)
+        return 0;
+    if (pager->kind != ZC_PAGER_PLAIN && page * pager->per_page > ZC_PAGER_REACH)
+        return 0;
+    return page <= UINT32_MAX ? (uint32_t)page : 0;
+}
+
 zc_status zc_pager_feed(zc_pager *pager, bool more, const char *token, size_t token_len)
 {
     zc_pager_ask asked = zc_pager_next(pager);

@@ -37,6 +37,9 @@ zc_status zc_pager_init(zc_pager *pager, zc_pager_kind kind, uint32_t per_page, 
                         size_t token_len);
 /* What to ask next. Does not change the pager: the same answer until the next feed. */
 zc_pager_ask zc_pager_next(const zc_pager *pager);
+/* The number of the page that comes `ahead` after the next one, if it can be asked before the answers between are
+ * known; else 0. Only counted pages within reach can, and only once an answer said that there are more. */
+uint32_t zc_pager_ahead(const zc_pager *pager, uint32_t ahead);
 /* Takes in an answer's info.more_records and info.next_page_token (NULL: none). */
 zc_status zc_pager_feed(zc_pager *pager, bool more, const char *token, size_t token_len);
 void zc_pager_free(zc_pager *pager);

@@ -1,8 +1,11 @@
 #define _POSIX_C_SOURCE 200809L
 #include "zc_text.h"
 
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
+
+#define ASCII_MASK 0x8080808080808080u
 
 /* Length of the well-formed sequence at p (n bytes left), 0 when there is none. */
 static size_t utf8_sequence(const unsigned char *p, size_t n)
@@ -43,6 +46,11 @@ bool zc_utf8_valid(const char *text, size_t n, size_t *bad)
     const unsigned char *p = (const unsigned char *)text;
     size_t i = 0;
     while (i < n) {
+        uint64_t eight; /* most text is ASCII */
+        while (n - i >= sizeof eight && (memcpy(&eight, p + i, sizeof eight), (eight & ASCII_MASK) == 0))
+            i += sizeof eight;
+        if (i == n)
+            break;
         size_t len = utf8_sequence(p + i, n - i);
         if (len == 0) {
             if (bad != NULL)

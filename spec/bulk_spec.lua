@@ -16,6 +16,25 @@ local function slice(list, first, last)
   return part
 end
 
+-- A view of a sandbox whose requests are in the order of the list: several are under way at once, and which one
+-- arrives first is chance.
+local function in_input_order(sandbox, list)
+  local position = {}
+  for i, item in ipairs(list) do position[type(item) == "table" and (item.id or item.Last_Name) or item] = i end
+  local function first(request)
+    if request.query.ids then return position[request.query.ids:match("^[^,]*")] end
+    local record = wire.decoded(request.body).data[1]
+    return position[record.id or record.Last_Name]
+  end
+  return {
+    requests = function()
+      local log = sandbox.requests()
+      table.sort(log, function(a, b) return first(a) < first(b) end)
+      return log
+    end,
+  }
+end
+
 -- Asserts the three requests of a list of 250.
 local function received_in_hundreds(sandbox, method, path, list, extra)
   local expected = {}
@@ -24,7 +43,7 @@ local function received_in_hundreds(sandbox, method, path, list, extra)
     for name, value in pairs(extra or {}) do body[name] = value end
     expected[i] = { method, path, body = body }
   end
-  wire.received(sandbox, expected[1], expected[2], expected[3])
+  wire.received(in_input_order(sandbox, list), expected[1], expected[2], expected[3])
 end
 
 -- Where each failed record's own path must point: into the list that was passed, counted from 0.
@@ -43,14 +62,15 @@ end
 
 for _, door in ipairs(doors) do
   describe("a list of 250 (" .. door.name .. ")", function()
-    local sandbox, crm
+    local sandbox, crm, one_by_one
 
     setup(function()
       sandbox = door.start({ records = 260, time = wire.NOW })
-      crm = wire.client(sandbox)
+      crm, one_by_one = wire.client(sandbox), wire.client(sandbox, { concurrency = 1 })
     end)
     teardown(function()
       crm:close()
+      one_by_one:close()
       sandbox.stop()
     end)
     before_each(function() sandbox.reset() end)
@@ -62,10 +82,11 @@ for _, door in ipairs(doors) do
       return ids
     end
 
-    -- A client in whose second request something goes wrong.
+    -- A client with one request under way at a time, in whose second request something goes wrong.
     local function with_second_request(answer)
       local sent = 0
       return wire.client(sandbox, {
+        concurrency = 1,
         on_request = function()
           sent = sent + 1
           if sent == 1 then sandbox.fail_next(answer) end
@@ -83,7 +104,7 @@ for _, door in ipairs(doors) do
         assert.is_true(result.ok)
         assert.equal(result.id, result.details.id)
         assert.is_nil(seen[result.id])
-        assert.is_true(i == 1 or result.id > outcome[i - 1].id, "in the order of the input")
+        assert.is_true(i % 100 == 1 or result.id > outcome[i - 1].id, "in the order of the input within a request")
         seen[result.id] = true
       end
       for _, i in ipairs({ 1, 100, 101, 200, 201, 250 }) do
@@ -120,7 +141,7 @@ for _, door in ipairs(doors) do
     it("is created around a record that another of the same list duplicates", function()
       local list = leads()
       list[10].External_Id, list[220].External_Id = "same", "same"
-      local outcome = crm.Leads:create(list)
+      local outcome = one_by_one.Leads:create(list)
       assert_failed_at(outcome, { 220 }, "External_Id")
       assert.same({ "duplicate", "DUPLICATE_DATA" }, { outcome[220].error.kind, outcome[220].error.code })
       assert.equal(outcome[10].id, outcome[220].error.details.id)
@@ -162,7 +183,7 @@ for _, door in ipairs(doors) do
         local part = table.concat(ids, ",", range[1], range[2])
         expected[i] = { "DELETE", "/Leads", query = { ids = part, wf_trigger = "false" } }
       end
-      wire.received(sandbox, expected[1], expected[2], expected[3])
+      wire.received(in_input_order(sandbox, ids), expected[1], expected[2], expected[3])
       assert.same({ 250, 248, 2 }, { #outcome, outcome.succeeded, outcome.failed })
       for i, result in ipairs(outcome) do
         assert.equal(i ~= 3 and i ~= 180, result.ok)
@@ -178,8 +199,17 @@ for _, door in ipairs(doors) do
       assert.equal(1, #sandbox.requests())
       sandbox.clear()
       assert.equal(101, crm.Leads:create(slice(list, 1, 101)).succeeded)
-      wire.received(sandbox, { "POST", "/Leads", body = { data = slice(list, 1, 100) } },
+      wire.received(in_input_order(sandbox, list), { "POST", "/Leads", body = { data = slice(list, 1, 100) } },
         { "POST", "/Leads", body = { data = slice(list, 101, 101) } })
+    end)
+
+    it("goes out in the order of the input where one request at a time is allowed", function()
+      local list, expected = leads(), {}
+      for i, range in ipairs({ { 1, 100 }, { 101, 200 }, { 201, 250 } }) do
+        expected[i] = { "POST", "/Leads", body = { data = slice(list, range[1], range[2]) } }
+      end
+      assert.equal(250, one_by_one.Leads:create(list).succeeded)
+      wire.received(sandbox, expected[1], expected[2], expected[3])
     end)
 
     it("is not touched: what was passed stays as it was", function()

@@ -29,7 +29,7 @@ local MISTAKES = {
   { "an unknown option", function(c) c:list({ stauts = "ACTIVE" }) end, "did you mean 'status'?" },
   { "a connection to go through", function(c) c:list({ connection = "x" }) end, "unknown option 'connection'" },
   { "a method there is not", function(c) c:create({ method = "PASSWORD" }) end, "'OAUTH2'" },
-  { "get without an id", function(c) c:get() end, "connections:get: the id must be a string, not a nil" },
+  { "get without an id", function(c) c:get() end, "connections:get: the id must be a string, not nil" },
   { "get with a number", function(c) c:get(1) end, "connections:get: the id must be a string, not a number" },
   { "get with an empty id", function(c) c:get("") end, "must have at least 1 character" },
   { "delete without an id", function(c) c:delete() end, "connections:delete: the id must be a string" },

@@ -82,6 +82,43 @@ describe("the kind of an error", function()
     assert.equal("auth", err.kind)
   end)
 
+  for name, body in pairs {
+    ["in an array"] = { data = { zoho("INVALID_DATA") } }, ["in an object"] = { data = zoho("INVALID_DATA") },
+  } do
+    it("is an error of a read also when it comes " .. name .. " with a good status", function()
+      local page, err = client(200, body).Leads:list { fields = "id" }
+      assert.is_nil(page)
+      assert.equal("INVALID_DATA", err.code)
+      assert.is_nil((client(200, body).Leads:get(ID)))
+    end)
+  end
+
+  for _, body in ipairs { "", "123", '"maintenance"', "null", "[]", '{"data":{"x":1}}', '{"data":"x"}' } do
+    it("is protocol for a good status with the body '" .. body .. "'", function()
+      local crm = client(200, body)
+      for _, call in ipairs { function() return crm.Leads:list { fields = "id" } end,
+        function() return crm.Leads:all { fields = "id" } end, function() return crm.Leads:get(ID) end,
+        function() return crm:org() end, function() return crm:users() end,
+        function() return crm.connections:list() end } do
+        local result, err = call()
+        assert.is_nil(result)
+        assert.equal("protocol", err.kind)
+      end
+    end)
+  end
+
+  it("has a sentence whatever the server's message is", function()
+    for _, message in ipairs { "true", "12", '{"a":1}', "[1]", "null" } do
+      local _, err = client(400, '{"code":"X","message":' .. message .. ',"status":"error"}').Leads:list { fields = "id" }
+      assert.matches("^list Leads: X", tostring(err))
+    end
+  end)
+
+  it("has a sentence that does not steer the terminal", function()
+    local _, err = client(400, '{"code":"X","message":"a\\u001b[2Jb","status":"error"}').Leads:list { fields = "id" }
+    assert.equal("list Leads: X, a [2Jb", tostring(err))
+  end)
+
   it("is not an error when an object of the API merely has a code", function()
     local body = assert(client(200, { code = "EUR", symbol = "€" }):request { path = "/crm/v8/org/currencies/1" })
     assert.equal("EUR", body.code)
@@ -159,7 +196,7 @@ describe("an unreadable body", function()
   end)
 
   it("with a redirect is refused and names the target", function()
-    local _, err = client(302, "", { location = "https://elsewhere.example/" }).Leads:list { fields = "id" }
+    local _, err = client(302, "<html>Found</html>", { location = "https://elsewhere.example/" }).Leads:list { fields = "id" }
     assert.equal("protocol", err.kind)
     assert.matches("redirects to https://elsewhere%.example/", tostring(err))
   end)
@@ -298,6 +335,14 @@ describe("the sentence of an error", function()
     end))
   end)
 
+  it("can be put together with other text", function()
+    local _, err = client(401, '{"message":"Invalid API key"}').Leads:list { fields = "id" }
+    assert.equal("failed: " .. tostring(err), "failed: " .. err)
+    assert.equal(tostring(err) .. "!", err .. "!")
+    assert.equal(("%s%s"):format(tostring(err), tostring(err)), err .. err)
+    assert.equal("attempt 1: " .. tostring(err), "attempt " .. 1 .. ": " .. err)
+  end)
+
   it("is what assert and error print", function()
     local crm = client(401, '{"message":"Invalid API key"}')
     local fine, message = pcall(function()
@@ -420,6 +465,31 @@ describe("an observer", function()
     assert.equal(204, seen[1].status)
     assert.equal(1, seen[1].attempt)
     assert.is_number(seen[1].seconds)
+  end)
+
+  it("may call the client itself, unobserved", function()
+    local crm, count
+    count = 0
+    crm = client(204, "", nil, { on_request = function()
+      count = count + 1
+      crm:request { path = "/crm/v8/org" }
+    end })
+    assert(crm.Leads:list { fields = "id" })
+    assert.equal(1, count)
+  end)
+
+  it("cannot keep a client alive that nobody else knows", function()
+    local gone = setmetatable({}, { __mode = "v" })
+    do
+      local crm
+      crm = client(204, "", nil, { on_request = function()
+        return crm
+      end })
+      gone[1] = crm
+    end
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(gone[1])
   end)
 
   it("cannot cost the answer by failing", function()

@@ -334,6 +334,45 @@ describe("in bad weather", function()
     end)
   end)
 
+  describe("an interrupted wait", function()
+    it("takes its write with it: it does not go out later", function()
+      faults:script { reply { status = 429, headers = { ["Retry-After"] = "1" } }, reply { body = PAGE }, reply { body = PAGE } }
+      local crm = client { retries = 3 }
+      local count = 0
+      local host = require("zohocrm.host")
+      local wait = host.wait
+      host.wait = function(poll, call)
+        return wait(function(seconds)
+          count = count + 1
+          if count > 3 and #faults:received() == 1 then
+            error("interrupted!", 0) -- as Ctrl-C does, from a hook
+          end
+          return poll(seconds)
+        end, call)
+      end
+      local fine, message = pcall(create, crm)
+      host.wait = wait
+      assert.same({ false, "interrupted!" }, { fine, message })
+      socket.sleep(1.1)
+      assert(list(crm))
+      assert.equal(2, #faults:received())
+      assert.equal("GET", faults:received()[2].method)
+    end)
+  end)
+
+  describe("what goes out without a body", function()
+    for _, method in ipairs { "POST", "PUT", "PATCH" } do
+      it("has a length of 0 and is no form: " .. method, function()
+        faults:script { reply { status = 204 } }
+        assert(client():request { method = method, path = "/crm/v8/x" })
+        local head = faults:received()[1].head:lower()
+        assert.equal(method, faults:received()[1].method)
+        assert.truthy(head:find("\r\ncontent-length: 0\r\n", 1, true))
+        assert.is_nil(head:find("content-type", 1, true))
+      end)
+    end
+  end)
+
   describe("a client that goes away", function()
     it("with a call under way cancels it", function()
       faults:script { { { hang = true } } }

@@ -77,6 +77,15 @@ describe("over TLS", function()
     assert.equal(0, #sandbox.requests())
   end)
 
+  it("says so where what answers does not speak TLS", function()
+    local plain = server.start { records = 1 }
+    local url = plain.gateway_url:gsub("^http:", "https:")
+    local _, err = client { gateway_url = url }.Leads:list { fields = "id" }
+    plain:stop()
+    assert.equal("network", err.kind)
+    assert.matches("what answers there does not speak TLS", err.advice)
+  end)
+
   it("says that ca_file is wrong when it is", function()
     local _, err = client { ca_file = "/nowhere/ca.pem" }.Leads:list { fields = "id" }
     assert.equal("network", err.kind)

@@ -479,5 +479,20 @@ for _, door in ipairs(doors) do
       assert.matches("^id ", text)
       assert.matches("\n7243485000000026005 ", text)
     end)
+
+    it("prints what is in it, too", function()
+      assert.matches("more_records +false", tostring(assert(crm:roles()).info))
+      local user = assert(crm:user(assert(crm:users())[1].id))
+      assert.matches("name +" .. user.role.name, tostring(user.role))
+    end)
+
+    it("says how many of its columns did not fit", function()
+      local results = require("zohocrm.results")
+      local record = { id = "1" }
+      for i = 1, 4 do record["field_" .. i] = ("x"):rep(36) end
+      assert.matches("\n%(1 more field: print one record to see all%)$", tostring(results.page({ record }, {})))
+      record.field_5 = ("x"):rep(36)
+      assert.matches("\n%(2 more fields: print one record to see all%)$", tostring(results.page({ record }, {})))
+    end)
   end)
 end

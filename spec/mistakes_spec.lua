@@ -12,6 +12,7 @@ local crm = zohocrm.new {
   },
 }
 
+local page = crm.Leads:list { fields = "id" }
 local many_fields, many_ids = {}, {}
 for i = 1, 51 do
   many_fields[i] = "Field_" .. i
@@ -24,7 +25,7 @@ end
 local mistakes = {
   { "an unknown option", function() crm.Leads:list { feilds = "id" } end, "list: unknown option 'feilds'; did you mean 'fields'%?" },
   { "an unknown option, listing all", function() crm.Leads:get("1", { zzz = 1 }) end,
-    "get: unknown option 'zzz' %(it takes connection, deadline, fields, headers, retries, timeout%)" },
+    "get: unknown option 'zzz' %(it takes connection, deadline, fields, headers, retries, stall_timeout, timeout%)" },
   { "no fields", function() crm.Leads:list {} end, 'list needs fields, the API names of the fields you want: fields = {"Last_Name"' },
   { "no options at all", function() crm.Leads:list() end, "list needs fields" },
   { "51 fields", function() crm.Leads:list { fields = many_fields } end, "list: fields has 51 fields; the API takes at most 50" },
@@ -88,8 +89,37 @@ local mistakes = {
   { "a layout without its module", function() crm:layout("1") end, "layout: the module must be" },
   { "a module without a name", function() crm:module("") end, "must be the API name of a module" },
   { "a method that is not there", function() return crm.uesrs end, "the client has no 'uesrs'; did you mean 'users'%?" },
-  { "a module in lower case", function() return crm.leads end, "modules have capitals: crm%.Leads" },
-  { "a connection without an id", function() crm.connections:get() end, "connections:get: the id must be a string" },
+  { "a module in lower case", function() return crm.leads end, "the client has no 'leads'; did you mean the module crm%.Leads%?" },
+  { "a method of a module that is not there", function() crm.Leads:lits {} end, "a module has no 'lits'; did you mean 'list'%?" },
+  { "a method of the client with a capital", function() crm:Org() end, "'Org' is a module, not a call; .*crm:org%(%)" },
+  { "a number as a string", function() crm.Leads:list { fields = "id", per_page = "10" } end, 'not the string "10"' },
+  { "an endpoint for an id", function() crm.Leads:get("search") end, 'the id must be a record id, .* not the string "search"' },
+  { "a blank for an id", function() crm.Leads:get(" ") end, 'the id must be a record id' },
+  { "a sandbox with a wrong option", function() zohocrm.new { sandbox = { recrods = 1 } } end, "zohocrm%.new: .*recrods" },
+  { "a connection without an id", function() crm.connections:get() end, "connections:get: the id must be a string, not nil" },
+  { "a method of connections that is not there", function() crm.connections:lst() end,
+    "crm%.connections has no 'lst'; did you mean 'list'%? %(it has create, delete, get, list%)" },
+  { "a write of nothing", function() crm.Leads:create() end, "create takes a record .* or an array of records, not nil;" },
+  { "a record in the envelope of the API", function() crm.Leads:create { data = { { Last_Name = "a" } } } end,
+    "create: pass the records themselves, create{.*'data' is put around them for you" },
+  { "the same in an update", function() crm.Leads:update { data = { { id = "1" } }, trigger = {} } end, "'data' is put around them" },
+  { "an update with its id beside the fields", function() crm.Leads:update("1", { City = "Oslo" }) end,
+    'update takes a record .*, not a string; the id is one of the fields: update{ id = "' },
+  { "a user type that is no option", function() crm:users("ActiveUsers") end,
+    'users takes a table of options, not a string; did you mean { type = "ActiveUsers" }%?' },
+  { "fields that are no option", function() crm.Leads:list("id") end, 'list takes a table .*did you mean { fields = "id" }%?' },
+  { "fields of one record that are no option", function() crm.Leads:get("1", "City") end, 'did you mean { fields = "City" }%?' },
+  { "a path that is no option", function() crm:request("/crm/v8/org") end, 'did you mean { path = "/crm/v8/org" }%?' },
+  { "a string that fits no option", function() crm:org("x") end, "org takes a table of options, not a string$" },
+  { "a string that cannot be shown in a line", function() crm.Leads:list('a\n"b"') end, "list takes a table of options, not a string$" },
+  { "a page for an iterator", function() for _ in page do error("never") end end, "a page is an array: for _, record in ipairs%(page%) do" },
+  { "a module assigned", function() crm.Contacts = {} end, "the client takes no assignments: 'Contacts'" },
+  { "a module assigned that has been used", function() crm.Leads = 5 end, "the client takes no assignments: 'Leads'" },
+  { "connections assigned", function() crm.connections = 5 end, "the client takes no assignments: 'connections'" },
+  { "a method of the client assigned", function() crm.org = print end, "the client takes no assignments: 'org'" },
+  { "a field of a module assigned", function() crm.Leads.note = 5 end, "a module takes no assignments: 'note'" },
+  { "the name of a module assigned", function() crm.Leads.name = "Deals" end, "a module takes no assignments: 'name'" },
+  { "a field of connections assigned", function() crm.connections.app = "x" end, "crm%.connections takes no assignments: 'app'" },
   { "a wrong connection status", function() crm.connections:list { status = "active" } end, "choose one of 'ACTIVE', 'PENDING', 'FAILED'" },
   { "a request without a path", function() crm:request {} end, 'request needs path, such as path = "/crm/v8/org"' },
   { "a relative path", function() crm:request { path = "crm/v8/org" } end, "must start with '/'" },
@@ -98,6 +128,8 @@ local mistakes = {
   { "a path with a query", function() crm:request { path = "/crm/v8/Leads?fields=id" } end, "parameters go into query" },
   { "a wrong method", function() crm:request { path = "/x", method = "get" } end, "method cannot be 'get'; choose one of 'GET'" },
   { "a query that is a list", function() crm:request { path = "/x", query = { "a" } } end, "query must map parameter names" },
+  { "a colon for a dot", function() zohocrm:new { sandbox = true } end, "call it as zohocrm%.new{…}, with a dot" },
+  { "a colon for a dot on array", function() zohocrm:array { "x" } end, "call it as zohocrm%.array{…}, with a dot" },
   { "an unknown option of the client", function() zohocrm.new { apikey = "x" } end, "zohocrm%.new: unknown option 'apikey'; did you mean 'api_key'%?" },
   { "options of the client that are a string", function() zohocrm.new("key") end, "zohocrm%.new takes a table of options, not a string" },
   { "a key with a line break", function() zohocrm.new { api_key = "abc\n" } end, "api_key cannot be used: it contains a line break" },
@@ -150,7 +182,15 @@ describe("a caller's mistake raises:", function()
       zohocrm.new()
     end)
     assert.matches("no API key: set the environment variable MATON_API_KEY, or pass api_key to zohocrm%.new", message)
-    assert.matches("https://maton%.ai/settings", message)
+    assert.matches("https://maton%.ai/settings%); to try without an account: zohocrm%.new{ sandbox = true }$", message)
+  end)
+
+  it("an assignment, and changes nothing", function()
+    assert.is_false(pcall(function() crm.Leads = 5 end))
+    assert.is_false(pcall(function() crm.Leads.name = "Deals" end))
+    assert.equal("Leads", crm.Leads.name)
+    assert.equal(crm.Leads, crm.Leads)
+    assert.is_nil(getmetatable(zohocrm))
   end)
 
   it("a client that is closed", function()
@@ -163,6 +203,17 @@ describe("a caller's mistake raises:", function()
     end)
     assert.is_false(fine)
     assert.matches("mistakes_spec%.lua:%d+: the client is closed", message)
+  end)
+end)
+
+describe("a Lua without lua-cjson", function()
+  it("is told what is missing", function()
+    local shell = require("zohocrm.sandbox.server.shell")
+    local interpreter = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match("%d+%.%d+")
+    local program = [[package.cpath = ""; print(select(2, pcall(require, "zohocrm")))]]
+    local status, output = shell.capture(("LUA_PATH=%s %s -e %s"):format(shell.quote(package.path), interpreter, shell.quote(program)))
+    assert.equal(0, status)
+    assert.matches("^zohocrm needs lua%-cjson, which Lua 5%.%d does not find %(Debian: apt install lua%-cjson; [^\n]*\n$", output)
   end)
 end)
 

@@ -94,13 +94,7 @@ describe("the documentation", function()
       end
       lines[#lines + 1] = table.concat(parts, "\t")
     end
-    environment.require = function(name)
-      return name ~= "zohocrm" and require(name) or {
-        new = function()
-          return require("zohocrm").new { sandbox = { records = 30 } }
-        end,
-      }
-    end
+
     local function compile(code)
       local chunk = (loadstring or load)(code) -- luacheck: ignore 113
       if chunk and setfenv then -- luacheck: ignore 113

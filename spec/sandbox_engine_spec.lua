@@ -63,6 +63,27 @@ describe("sandbox engine", function()
       assert.equal(200, (crm("GET", "org")))
     end)
 
+    it("counts credits, says what is left from the half on, and answers 429 without any", function()
+      sb = engine.start({ time = NOW, credits = 6, api_key = "k" })
+      local function remaining(method, path, body)
+        local response = sb:handle {
+          method = method, path = "/zoho-crm/crm/v8/" .. path, body = body, headers = { authorization = "Bearer k" },
+        }
+        return response.headers["x-api-credits-remaining"], response.status
+      end
+      assert.is_nil((remaining("GET", "org")))
+      assert.is_nil((remaining("GET", "nowhere/at/all")))
+      local records = ('{"data":[' .. ('{"Last_Name":"a"},'):rep(11)):gsub(",$", "]}")
+      assert.same({ "2", 201 }, { remaining("POST", "Leads", records) })
+      sb:advance(3600)
+      assert.same({ "1", 200 }, { remaining("GET", "org") })
+      assert.same({ "0", 404 }, { remaining("GET", "nowhere/at/all") })
+      local _, refusal = remaining("GET", "org")
+      assert.equal(429, refusal)
+      sb:advance(23 * 3600)
+      assert.same({ "3", 200 }, { remaining("GET", "org") })
+    end)
+
     it("checks the connection", function()
       local cases = {
         { "e55c5bac-241a-4cc8-9db5-50d2cad09136", 200 },
@@ -180,6 +201,8 @@ describe("sandbox engine", function()
             for name, value in pairs(record) do
               if value == cjson.null then
                 record[name] = json.null
+              elseif type(value) == "table" and next(value) == nil then
+                record[name] = json.array()
               end
             end
             local status, results = write("PUT", module.api_name .. "/" .. item.id, record)
@@ -289,11 +312,12 @@ describe("sandbox engine", function()
 
     it("raises for wrong options at the caller's line", function()
       local cases = {
-        { { feilds = 1 }, "unknown option 'feilds'; known are: api_key, rate, records, search_delay, seed, time" },
+        { { feilds = 1 }, "unknown option 'feilds' (it takes api_key, credits, rate, records, search_delay, seed, time)" },
+        { { sead = 1 }, "unknown option 'sead'; did you mean 'seed'?" }, { sandbox, "call it as sandbox.new{…}, with a dot" },
         { { records = -1 }, "option 'records'" }, { { records = 1.5 }, "option 'records'" },
         { { records = { Leeds = 1 } }, "unknown option 'Leeds'" }, { { records = { Leads = "1" } }, "records.Leads" },
         { { seed = "1" }, "option 'seed'" }, { { time = 0 / 0 }, "option 'time'" }, { { api_key = "" }, "option 'api_key'" },
-        { { search_delay = -1 }, "option 'search_delay'" }, { { rate = 0 }, "option 'rate'" }, { 5, "must be a table" },
+        { { search_delay = -1 }, "option 'search_delay'" }, { { rate = 0 }, "option 'rate'" }, { { credits = 0 }, "option 'credits'" }, { 5, "must be a table" },
       }
       for _, case in ipairs(cases) do
         local ok, message = pcall(function()
@@ -350,6 +374,34 @@ describe("sandbox engine", function()
       assert.equal(json.null, json.decode('{"a":null}').a)
       assert.equal("12345678901234567890", json.integer_digits(json.decode('[ -1e5, "x\\"1", 12345678901234567890]')[3]))
       assert.equal(-1234567890123456.5, json.decode("[-1234567890123456.5]")[1])
+    end)
+
+    it("tells arrays from objects", function()
+      for _, text in ipairs({ "[]", "[ ]", "[1]", "[null]", "[{}]", "[[]]", "[12345678901234567890, {}]" }) do
+        assert.is_true(json.was_array(json.decode(text)), text)
+        assert.is_false(json.was_object(json.decode(text)), text)
+      end
+      for _, text in ipairs({ "{}", "{ \t\r\n}", '{"a":1}', '{"1":1}', '{"a":[]}', '{"a":{}}' }) do
+        assert.is_true(json.was_object(json.decode(text)), text)
+        assert.is_false(json.was_array(json.decode(text)), text)
+      end
+      for _, text in ipairs({ '"{}"', '"[]"', "5", "null", "true", "12345678901234567890" }) do
+        assert.is_false(json.was_array(json.decode(text)), text)
+        assert.is_false(json.was_object(json.decode(text)), text)
+      end
+      local mixed = json.decode('{"a":{},"b":[],"c":[[],{},"{}\\"{}"],"d":{"e":{ }},"n":12345678901234567890}')
+      assert.equal('{}"{}', mixed.c[3])
+      assert.equal("12345678901234567890", json.integer_digits(mixed.n))
+      assert.is_nil(next(mixed.a))
+      local arrays = {}
+      for i, value in ipairs({ mixed.a, mixed.b, mixed.c[1], mixed.c[2], mixed.d.e }) do
+        arrays[i] = json.was_array(value)
+      end
+      assert.same({ false, true, true, false, false }, arrays)
+      for _, text in ipairs({ "{{}:1}", "{}{}", "[{},]", "{\v}", "{" }) do
+        assert.is_nil(json.decode(text), text)
+      end
+      assert.is_table(json.decode(("["):rep(62) .. "{}" .. ("]"):rep(62)))
     end)
   end)
 

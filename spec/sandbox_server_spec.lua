@@ -350,11 +350,20 @@ describe("starting a sandbox server", function()
   end)
 
   it("blames the caller's line", function()
-    local ok, message = pcall(function()
-      server.start { latency = "soon" }
-    end)
-    assert.is_false(ok)
-    assert.matches("sandbox_server_spec%.lua:%d+:", message)
+    local mistakes = {
+      { function() server.start { latency = "soon" } end, 'latency must be seconds (a number, 0 or more), not the string "soon"' },
+      { function() server.start { prot = 8080 } end, "unknown option 'prot'; did you mean 'port'? (it takes api_key, " },
+      { function() server.start { seed = 1.5 } end, "option 'seed' must be a whole number" },
+      { function() server.with("true", { lead = 5 }) end, "the sandbox server: unknown option 'lead' (it takes " },
+      { function() server:start { port = 8080 } end, "call it as server.start{…}, with a dot" },
+    }
+    for _, mistake in ipairs(mistakes) do
+      local line = debug.getinfo(mistake[1], "S").linedefined
+      local ok, message = pcall(mistake[1])
+      assert.is_false(ok)
+      assert.matches("^[^:]*sandbox_server_spec%.lua:" .. line .. ": ", message)
+      assert.matches(mistake[2], message, 1, true)
+    end
   end)
 
   it("passes options on to the engine and to nginx", function()
@@ -443,6 +452,67 @@ describe("stopping a sandbox server", function()
     assert.is_string(folder, output)
     assert.is_true(eventually(function() return not exists(folder) end, 10), folder .. " is still there")
     assert.not_equal(0, (shell.capture(shell.ALIVE .. "alive " .. pid)))
+  end)
+end)
+
+describe("the command line of the sandbox server", function()
+  -- Exit status and output, both streams, of a process of its own.
+  local function run(arguments)
+    local interpreter = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match("%d+%.%d+")
+    local program = ("os.exit(require('zohocrm.sandbox.server').run(%q))"):format(arguments)
+    return shell.capture(("LUA_PATH=%s %s -e %s"):format(shell.quote(package.path), interpreter, shell.quote(program)))
+  end
+
+  it("says in one line what is wrong, and ends with status 2", function()
+    local listener = assert(socket.bind("127.0.0.1", 0))
+    local _, port = listener:getsockname()
+    local cases = {
+      ["--lead 5"] = "unknown argument '--lead'; did you mean '--leads'? (--help lists them)",
+      ["5"] = "unknown argument '5' (--help lists them)",
+      ["--port abc"] = "--port takes a whole number, not 'abc'",
+      ["--port 80.5"] = "--port takes a whole number, not '80.5'",
+      ["--latency=soon"] = "--latency takes a number of seconds, not 'soon'",
+      ["--rate many"] = "--rate takes a number, not 'many'",
+      ["--api-key="] = "--api-key takes a text, not ''",
+      ["--records"] = "--records needs a whole number",
+      ["--seed 1 --rate -1"] = "option 'rate' must be a number of requests per second above 0",
+      ["--port " .. port] = "port " .. port .. " is already in use; leave it out to have a free one chosen",
+    }
+    for arguments, message in pairs(cases) do
+      local status, output = run(arguments)
+      assert.equal("zohocrm sandbox: " .. message .. "\n", output)
+      assert.equal(2, status, arguments)
+    end
+    listener:close()
+  end)
+
+  it("prints a request that can be tried at once, and leaves nothing behind", function()
+    local output = os.tmpname()
+    local interpreter = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match("%d+%.%d+")
+    local program = "os.exit(require('zohocrm.sandbox.server').run('--records 7'))"
+    local _, pid = shell.capture(("LUA_PATH=%s %s -e %s >%s 2>&1 </dev/null & echo $!"):format(shell.quote(package.path),
+      interpreter, shell.quote(program), shell.quote(output)))
+    local text
+    assert.is_true(eventually(function()
+      local file = assert(io.open(output))
+      text = file:read("*a")
+      file:close()
+      return text:find("Ctrl-C stops it.", 1, true) ~= nil
+    end, 30), text)
+    local base, target = text:match("\n  curl %-H 'Authorization: Bearer sandbox' '(http://127%.0%.0%.1:%d+)(/[^']*)'\n")
+    assert.equal(3, #cjson.decode(request({ url = base }, "GET", target).body).data)
+    local folder = text:match("ca_file (.-)/ca%.pem")
+    shell.capture("kill " .. pid)
+    assert.is_true(eventually(function() return not exists(folder) end, 10), folder .. " is still there")
+    os.remove(output)
+  end)
+
+  it("lists its arguments", function()
+    local status, output = run("--port 8080 --help")
+    assert.equal(0, status)
+    for _, name in ipairs { "--leads N", "--port N", "--latency SECONDS", "--api-key KEY", "--rate NUMBER" } do
+      assert.matches(name, output, 1, true)
+    end
   end)
 end)
 

@@ -109,6 +109,10 @@ describe("sandbox engine, writing", function()
         { "Leads", "Interests", { "Training" } }, { "Leads", "Interests", { "Nothing" }, "supported_values" },
         { "Leads", "Interests", "Training", { expected_data_type = "jsonarray" } },
         { "Leads", "Interests", json.array(), nil, json.null },
+        { "Leads", "Interests", {}, { expected_data_type = "jsonarray" } },
+        { "Leads", "Tag", {}, { expected_data_type = "jsonarray" } },
+        { "Leads", "Tag", json.array() },
+        { "Leads", "Owner", json.array(), { expected_data_type = "jsonobject" } },
         { "Contacts", "Account_Name", { id = "1" }, { id = "1" } },
         { "Contacts", "Account_Name", { name = "x" }, { expected_data_type = "jsonobject" } },
         { "Contacts", "Account_Name", 5, { expected_data_type = "jsonobject" } },
@@ -243,11 +247,13 @@ describe("sandbox engine, writing", function()
         { '{"data":[{"Last_Name":"\255"}]}', "UNABLE_TO_PARSE_DATA_TYPE" },
         { ("["):rep(5000), "UNABLE_TO_PARSE_DATA_TYPE" },
         { "{}", "MANDATORY_NOT_FOUND" }, { '{"data":null}', "MANDATORY_NOT_FOUND" },
-        { '{"data":{"Last_Name":"A"}}', "INVALID_DATA" }, { '{"data":[]}', "INVALID_DATA" },
+        { "[]", "UNABLE_TO_PARSE_DATA_TYPE" },
+        { '{"data":{"Last_Name":"A"}}', "INVALID_DATA" }, { '{"data":[]}', "INVALID_DATA" }, { '{"data":{}}', "INVALID_DATA" },
         { '{"data":"x"}', "INVALID_DATA" },
         { json.encode({ data = hundred_and_one }), "LIMIT_EXCEEDED" },
         { '{"data":[{"Last_Name":"A"}],"trigger":"workflow"}', "INVALID_DATA" },
         { '{"data":[{"Last_Name":"A"}],"trigger":["other"]}', "INVALID_DATA" },
+        { '{"data":[{"Last_Name":"A"}],"trigger":{}}', "INVALID_DATA" },
       }
       for _, case in ipairs(cases) do
         refused(400, case[2], crm("POST", "Leads", nil, case[1]))
@@ -263,10 +269,10 @@ describe("sandbox engine, writing", function()
     end)
 
     it("fails items that are no objects on their own", function()
-      local status, body = crm("POST", "Leads", nil, '{"data":["x",{"Last_Name":"A"},[1],null]}')
+      local status, body = crm("POST", "Leads", nil, '{"data":["x",{"Last_Name":"A"},[1],null,[],12345678901234567890]}')
       assert.equal(207, status)
-      assert.equal(4, #body.data)
-      for i, path in pairs({ [1] = "$.data[0]", [3] = "$.data[2]", [4] = "$.data[3]" }) do
+      assert.equal(6, #body.data)
+      for i, path in pairs({ [1] = "$.data[0]", [3] = "$.data[2]", [4] = "$.data[3]", [5] = "$.data[4]", [6] = "$.data[5]" }) do
         assert.equal("INVALID_DATA", body.data[i].code)
         assert.equal(path, body.data[i].details.json_path)
       end

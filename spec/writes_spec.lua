@@ -193,6 +193,24 @@ for _, door in ipairs(doors) do
         wire.received(sandbox, { "PUT", "/Leads", body = { data = sent } })
       end)
 
+      it("as it was got and changed, empty lists and all", function()
+        local lead = assert(crm.Leads:get(assert(crm.Leads:create({ Last_Name = "Smith", Tag = zohocrm.array({}) })).id))
+        assert.is_nil(next(lead.Tag))
+        lead.City = "Oslo"
+        sandbox.clear()
+        assert(crm.Leads:update(lead))
+        assert.matches('"Tag":%[%]', sandbox.requests()[1].body)
+        assert.equal("Oslo", assert(crm.Leads:get(lead.id)).City)
+      end)
+
+      it("as a page without records: not at all", function()
+        local nobody = assert(crm.Leads:search({ email = "nobody@example.com" }))
+        assert.equal(0, #nobody)
+        sandbox.clear()
+        assert.equal(0, crm.Leads:update(nobody).total)
+        wire.received(sandbox)
+      end)
+
       it("with null, which empties a field", function()
         local made = assert(crm.Leads:create({ Last_Name = "Smith", Phone = "555" }))
         sandbox.clear()
@@ -210,6 +228,13 @@ for _, door in ipairs(doors) do
         assert(crm.Leads:update({ id = made.id, Interests = zohocrm.array({}) }))
         assert.matches('"Interests":%[%]', sandbox.requests()[1].body)
         assert.is_nil(assert(crm.Leads:get(made.id)).Interests)
+      end)
+
+      it("never with an empty object where a list belongs", function()
+        local made = assert(crm.Leads:create({ Last_Name = "Smith", Interests = { "Training" } }))
+        local _, err = crm.Leads:update({ id = made.id, Interests = {} })
+        assert.equal("update Leads: INVALID_DATA, invalid data: Interests (expected jsonarray)", tostring(err))
+        assert.same({ "Training" }, assert(crm.Leads:get(made.id)).Interests)
       end)
 
       it("by an id that is a number, sent as a string", function()

@@ -2,7 +2,7 @@
 
 local connections = require "zohocrm.connections"
 local core = require "zohocrm.core"
-local errors = require "zohocrm.errors"
+local handle = require "zohocrm.handle"
 local metadata = require "zohocrm.metadata"
 local modules = require "zohocrm.module"
 local options = require "zohocrm.options"
@@ -10,6 +10,9 @@ local raise = require "zohocrm.raise"
 local suggest = require "zohocrm.suggest"
 local transport = require "zohocrm.transport"
 local version = require "zohocrm.version"
+
+-- The core's own default, which bulk writes go by, too.
+local CONCURRENCY = 10
 
 local SECONDS = { kind = "number", above = 0, least = 0 }
 
@@ -23,12 +26,14 @@ local new_rules = {
   user_agent = { kind = "string" },
   timeout = SECONDS,
   connect_timeout = SECONDS,
+  stall_timeout = SECONDS,
   max_retry_wait = { kind = "number", least = 0 },
   rate = { kind = "number", least = 0 },
   retries = { kind = "integer", least = 0, most = 20 },
   concurrency = { kind = "integer", least = 1, most = 100 },
   max_response_bytes = { kind = "integer", least = 1024, most = 2 ^ 40 },
   on_request = { kind = "function" },
+  clock = { kind = "any" },
   sandbox = { kind = "any" },
 }
 
@@ -37,10 +42,12 @@ local new_rules = {
 ---@field connections zohocrm.Connections
 local Client = {}
 
-local private = setmetatable({}, { __mode = "k" })
+-- The key of the private part. Kept in the object itself: a weak table of them would never let go, on LuaJIT, of a
+-- client that its own observer mentions.
+local PRIVATE = {}
 
 local function client_of(self, method)
-  local client = type(self) == "table" and private[self]
+  local client = type(self) == "table" and rawget(self, PRIVATE)
   if not client then
     raise(("call it as crm:%s(…), with a colon"):format(method))
   end
@@ -48,7 +55,7 @@ local function client_of(self, method)
 end
 
 local function module_name(value, what)
-  if type(value) == "table" and getmetatable(value) == modules.class then
+  if modules.is_module(value) then
     return value.name
   end
   if type(value) ~= "string" or value == "" then
@@ -160,6 +167,7 @@ local request_rules = options.merge(options.call, {
   query = { kind = "table", core = true },
   body = { kind = "table", core = true },
   raw = { kind = "boolean", core = true },
+  repeatable = { kind = "boolean", core = true },
 })
 
 local PARAMETER = { kind = "parameter" }
@@ -196,7 +204,8 @@ end
 ---@param o table `path` as on the wire, such as "/crm/v8/settings/tags" (required); `method` (default "GET"),
 --- `query` (map;
 --- arrays become comma separated), `body` (encoded as JSON), `headers`, `raw` (true: the body comes as a string),
---- `timeout`, `deadline`, `retries`, `connection`
+--- `repeatable` (true: it changes nothing, or doing it twice is the same as doing it once, so that it is sent again
+--- also when its answer was lost; always so for GET), `timeout`, `stall_timeout`, `deadline`, `retries`, `connection`
 ---@return table|string|nil body decoded; an empty table when the answer has none (204, 304)
 ---@return table|zohocrm.Error response `{ status =, headers = { [lower case name] = value } }`, or the error
 function Client:request(o)
@@ -205,8 +214,9 @@ function Client:request(o)
   local method, path = checked.method or "GET", checked.path
   local answer, err = transport.request(client, {
     action = ("%s %s"):format(method, path), method = method, path = path, query = flatten(checked.query),
-    body = checked.body, raw = checked.raw == "true", timeout = checked.timeout, deadline = checked.deadline,
-    retries = tonumber(checked.retries),
+    body = checked.body, raw = checked.raw == "true", timeout = checked.timeout, deadline = options.remaining(checked),
+    stall_timeout = checked.stall_timeout, retries = tonumber(checked.retries),
+    repeatable = method == "GET" or checked.repeatable == "true",
     headers = options.apply({ headers = checked.headers, connection = checked.connection }, options.call, {}).headers,
   })
   if not answer then
@@ -219,23 +229,39 @@ function Client:request(o)
   return body, { status = answer.status, headers = answer.headers }
 end
 
+--- What is known of limits, without asking the server.
+---@return table limits
+--- - `credits_remaining` (integer|nil): API credits that the organisation has left today, as the last answer with the
+---   header X-API-CREDITS-REMAINING said; Zoho sends it only once half of the day's credits are used. `credits_age`
+---   (number|nil): seconds since that answer
+--- - `ratelimit_limit`, `ratelimit_remaining`, `ratelimit_reset` (integer|nil): the headers X-RATELIMIT-…, which Zoho
+---   does not document for the CRM, as last seen
+--- - `rate` (number|nil): requests per second that this client allows itself; nil: no limit
+--- - `concurrency`, `allowed` (integer): how many requests may be under way at once, by the option and now: after a
+---   429 one, then one more with each good answer
+--- - `in_flight`, `waiting` (integer): calls under way, and calls that wait for their turn
+--- - `paused_for` (number): seconds until the pause after a 429 ends; 0: there is none
+function Client:limits()
+  return client_of(self, "limits").core:limits()
+end
+
 --- Ends the client: calls under way are cancelled, connections closed, the key wiped. Twice is harmless. A client
 --- that is no longer used is closed by the garbage collector.
 function Client:close()
   client_of(self, "close").core:close()
 end
 
-local meta = { __name = "zohocrm.Client" }
+local meta = { __name = "zohocrm.Client", __newindex = handle.newindex("the client") }
 
 function meta.__index(self, name)
-  local method = Client[name]
-  if method ~= nil then
-    return method
+  local client = rawget(self, PRIVATE)
+  local found = Client[name] or client.handles[name]
+  if found ~= nil then
+    return found
   end
   if type(name) == "string" and name:match("^[A-Z]") then
-    local handle = modules.new(private[self], name)
-    rawset(self, name, handle)
-    return handle
+    client.handles[name] = modules.new(client, name)
+    return client.handles[name]
   end
   if type(name) == "string" then
     local known = { "connections" }
@@ -243,13 +269,16 @@ function meta.__index(self, name)
       known[#known + 1] = method_name
     end
     table.sort(known)
-    raise(("the client has no '%s'%s (modules have capitals: crm.Leads; others: crm:module \"%s\")"):format(name,
-      suggest.hint(name, known), name))
+    local hint = suggest.hint(name, known)
+    if hint == "" then
+      hint = ("; did you mean the module crm.%s?"):format((name:gsub("^%l", string.upper)))
+    end
+    raise(("the client has no '%s'%s (modules have capitals; crm:module \"name\" takes any name)"):format(name, hint))
   end
 end
 
 function meta.__tostring(self)
-  local client = private[self]
+  local client = rawget(self, PRIVATE)
   if client.core:closed() then
     return "zohocrm client (closed)"
   end
@@ -269,7 +298,11 @@ local function sandbox_from(value)
   if value ~= true and type(value) ~= "table" then
     raise(("zohocrm.new: sandbox must be true, a table of options, or a sandbox, not a %s"):format(type(value)))
   end
-  return require("zohocrm.sandbox").new(value ~= true and value or nil)
+  local fine, made = pcall(require("zohocrm.sandbox").new, value ~= true and value or nil)
+  if not fine then
+    raise("zohocrm.new: " .. tostring(made):gsub("^[^:]*:%d+: ", ""))
+  end
+  return made
 end
 
 --- Makes a client. Nothing is sent before the first call.
@@ -277,15 +310,21 @@ end
 --- `api_key` (default: the environment's MATON_API_KEY), `connection` (the id of a connection, else the oldest
 --- active one), `gateway_url` (default: ZOHOCRM_GATEWAY_URL, else https://gateway.maton.ai/zoho-crm), `control_url`
 --- (default: ZOHOCRM_CONTROL_URL, else https://ctrl.maton.ai), `timeout` (seconds for one attempt, 60),
---- `connect_timeout` (10), `retries` (3), `max_retry_wait` (seconds, 60: a longer Retry-After is reported instead),
+--- `connect_timeout` (of these, for the connection, 10), `stall_timeout` (seconds without a byte, 30), `retries`
+--- (further attempts, 3), `max_retry_wait` (seconds, 60: the longest wait; a longer Retry-After is reported instead),
 --- `rate` (requests a second, 10; 0 or false: no limit), `concurrency` (10), `max_response_bytes` (64 MiB),
 --- `ca_file` (PEM), `proxy`, `user_agent`, `on_request` (called after each call, once an attempt, with `{ method,
---- path, attempt, status | failure, seconds }`; its errors are ignored), `sandbox` (true, options of
---- zohocrm.sandbox, or a sandbox: no network at all)
+--- path, attempt, status | failure, timeout, seconds }`; its errors are ignored), `sandbox` (true, options of
+--- zohocrm.sandbox, or a sandbox: no network at all), `clock` (for tests of waiting: `require("zohocrm.core").clock{
+--- random = {0.5} }` stands still; retries and the rate then take no time, and `clock:waits()` tells how long each wait
+--- would have been, see csrc/lzc_clock.c)
 ---@return zohocrm.Client
 local function new(given)
   local plain = {}
   if type(given) == "table" then
+    if rawget(given, "new") == new then
+      raise("call it as zohocrm.new{…}, with a dot")
+    end
     for name, value in pairs(given) do
       plain[name] = value
     end
@@ -310,13 +349,13 @@ local function new(given)
   end
   local client = {
     core = core_client, on_request = checked.on_request, sandbox = sandbox, gateway_url = core_client:base("gateway"),
+    concurrency = checked.concurrency or CONCURRENCY,
     sandbox_key = sandbox and (not checked.api_key or core_client:key_is(sandbox.api_key)),
   }
-  client.poll = transport.poller(client)
-  local self = {}
-  private[self] = client
-  self.connections = connections.new(client)
-  return setmetatable(self, meta)
+  client.poll, client.module_names = transport.poller(client), {}
+  -- not in the client itself, where assignments would reach them
+  client.handles = { connections = connections.new(client) }
+  return setmetatable({ [PRIVATE] = client }, meta)
 end
 
 -- The handle of a module offers the metadata of that module too.
@@ -345,4 +384,4 @@ function Module:layout(id, o)
   return metadata.read(modules.client_of(self, "layout"), "layout", o, options.id(id, "layout: the id"), self.name)
 end
 
-return { new = new, is_error = errors.is }
+return { new = new }

@@ -1,6 +1,8 @@
 --- The OAuth connections behind the gateway, at the control endpoint (seed, "Connection Management").
 
+local answers = require "zohocrm.answers"
 local errors = require "zohocrm.errors"
+local handle = require "zohocrm.handle"
 local options = require "zohocrm.options"
 local raise = require "zohocrm.raise"
 local results = require "zohocrm.results"
@@ -25,17 +27,23 @@ local create_rules = options.merge(call_rules, {
 --- Connections of the account.
 ---@class zohocrm.Connections
 local Connections = {}
-Connections.__index = Connections
-Connections.__name = "zohocrm.Connections"
 
-function Connections.__tostring()
+local meta = {
+  __name = "zohocrm.Connections",
+  __index = handle.index(Connections, "crm.connections"),
+  __newindex = handle.newindex("crm.connections"),
+}
+
+function meta.__tostring()
   return "zohocrm connections"
 end
 
-local private = setmetatable({}, { __mode = "k" })
+-- The key of the private part. Kept in the object itself: a weak table of them would never let go, on LuaJIT, of a
+-- client that its own observer mentions.
+local PRIVATE = {}
 
 local function client_of(self, method)
-  local client = type(self) == "table" and private[self]
+  local client = type(self) == "table" and rawget(self, PRIVATE)
   if not client then
     raise(("call it as crm.connections:%s(…), with a colon"):format(method))
   end
@@ -76,12 +84,9 @@ function Connections:list(o)
   if not answer then
     return nil, err
   end
-  local list = type(answer.body) == "table" and answer.body.connections or (answer.body == nil and {})
-  if type(list) ~= "table" then
-    return nil, errors.new(answer.context, {
-      kind = "protocol", status = answer.status, attempts = answer.attempts,
-      message = "the answer has no array 'connections'",
-    })
+  local list, wrong = answers.list(answer, "connections")
+  if not list then
+    return nil, wrong
   end
   return results.page(list, { count = #list, more_records = false })
 end
@@ -130,6 +135,7 @@ function Connections:delete(id, o)
   id = options.value(id, { kind = "string" }, "connections:delete: the id")
   local answer, err = transport.request(client, describe(checked, call_rules, {
     action = "delete connection " .. id, method = "DELETE", path = { "connections", id }, by_id = true,
+    repeatable = true, -- a second time it is not there any more
   }))
   if not answer then
     return nil, err
@@ -141,9 +147,7 @@ end
 ---@param client table the client's private part
 ---@return zohocrm.Connections
 local function new(client)
-  local connections = setmetatable({}, Connections)
-  private[connections] = client
-  return connections
+  return setmetatable({ [PRIVATE] = client }, meta)
 end
 
 return { new = new }

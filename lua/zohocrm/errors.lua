@@ -16,8 +16,11 @@ local M = {}
 ---@field details table|nil the API's own details
 ---@field method string
 ---@field path string without host and parameters
----@field attempts integer
+---@field attempts integer requests that were sent for it; 0: none left
 ---@field retry_after number|nil seconds that the server asked to wait
+---@field timeout string|nil which limit a "timeout" passed: "connect" (connect_timeout: name, TCP and TLS), "stall"
+--- (stall_timeout: no byte for so long), "attempt" (timeout: one attempt) or "deadline" (all attempts and waits); nil
+--- for a 408
 ---@field may_have_happened boolean|nil true when a write was sent and its outcome is not known
 ---@field record integer|nil position in the list that was passed, when the error is one record's
 ---@field action string what was being done: "create Leads"
@@ -25,6 +28,11 @@ local M = {}
 local Error = {}
 Error.__index = Error
 Error.__name = "zohocrm.Error"
+
+-- Foreign text must not steer a terminal.
+local function printable(text)
+  return (tostring(text):gsub("%c", " "))
+end
 
 local function is_list(value)
   return type(value) == "table" and value[1] ~= nil
@@ -92,7 +100,7 @@ end
 ---@param err table with `code`, `message`, `details`
 ---@return string
 function M.sentence(err)
-  local message = (err.message and err.message ~= "") and err.message or nil
+  local message = type(err.message) == "string" and err.message ~= "" and err.message or nil
   local text = (err.code and message) and err.code .. ", " .. message or err.code or message or "unknown error"
   return text .. describe_details(err)
 end
@@ -110,19 +118,18 @@ function Error:__tostring()
     parts[#parts + 1] = (" (after %d attempts)"):format(self.attempts)
   end
   if self.may_have_happened then
-    parts[#parts + 1] = "; the server may have acted on it, so check before you repeat it"
+    parts[#parts + 1] = self.retryable and "; the server may have acted on it, and repeating it does no harm"
+      or "; the server may have acted on it, so check before you repeat it"
   end
   if self.advice then
     parts[#parts + 1] = "; " .. self.advice
   end
-  return table.concat(parts)
+  return printable(table.concat(parts))
 end
 
---- Whether a value is an error of this library.
----@param value any
----@return boolean
-function M.is(value)
-  return getmetatable(value) == Error
+-- `"failed: " .. err` is what people write where something has failed already.
+function Error.__concat(left, right)
+  return tostring(left) .. tostring(right)
 end
 
 --- Makes an error.
@@ -164,13 +171,15 @@ local function find_fault(body, status)
   if is_fault(body, status) then
     return body
   end
-  if status < 400 then
-    return nil -- arrays of records
-  end
   for _, value in pairs(body) do
     if type(value) == "table" and is_fault(value[1], status) then
       return value[1]
+    elseif type(value) == "table" and is_fault(value, status) then
+      return value
     end
+  end
+  if status < 400 then
+    return nil
   end
   local inner = type(body.error) == "table" and body.error or body
   local message = inner.message or inner.detail or inner.error_description or inner.error
@@ -213,22 +222,33 @@ end
 
 local writes = { POST = true, PUT = true, PATCH = true, DELETE = true }
 
+-- Whether a write may have happened for all we know: `last` says so of the last attempt.
+local function may_have_happened(answer, last)
+  local context = answer.context
+  return (writes[context.method] and not context.reads and (last or answer.uncertain)) or nil
+end
+
 --- The error that one fault of the API stands for: of a whole request or of one record.
 ---@param fault table code, message, details
----@param answer table status, attempts, retry_after, context
+---@param answer table see `from_answer`
 ---@return zohocrm.Error
 function M.from_fault(fault, answer)
   local context, status = answer.context, answer.status
   local kind = kind_of(fault, status, context)
-  local unknown = kind == "server" and (writes[context.method] or false) and not context.reads
+  local unknown = may_have_happened(answer, kind == "server")
   local err = M.new(context, {
     kind = kind, code = fault.code, status = status,
-    message = fault.message or (not fault.code and "the server gave no reason") or "",
+    message = type(fault.message) == "string" and fault.message
+      or (not fault.code and "the server gave no reason") or "",
     details = fault.details, attempts = answer.attempts, retry_after = answer.retry_after,
-    may_have_happened = unknown or nil,
-    retryable = kind == "rate_limited" or (kind == "server" and not unknown),
+    may_have_happened = unknown,
+    retryable = kind == "rate_limited" or (kind == "server" and (not unknown or answer.repeatable)),
   })
-  err.advice = codes.advice[fault.code] or (not fault.code and gateway_advice(status, fault.message, context)) or nil
+  if kind == "not_found" and unknown and context.method == "DELETE" then
+    err.advice = "it is gone now: an earlier attempt of this call may have deleted it"
+    return err
+  end
+  err.advice = codes.advice[fault.code] or (not fault.code and gateway_advice(status, err.message, context)) or nil
   return err
 end
 
@@ -242,21 +262,27 @@ local function from_unreadable(answer)
   if status >= 400 and (telling[status] or not looks_like_markup) then
     return M.from_fault({ message = answer.excerpt }, answer)
   end
-  local lost = writes[context.method] and not context.reads
+  local lost = may_have_happened(answer, status < 300 or status >= 500)
   return M.new(context, {
     kind = "protocol", status = status, attempts = answer.attempts, retry_after = answer.retry_after,
     message = ("the answer cannot be read: %s; it begins: %s"):format(answer.problem, answer.excerpt),
-    retryable = (status == 502 or status == 503 or status == 504) and not lost,
-    may_have_happened = lost or nil,
+    retryable = (status == 502 or status == 503 or status == 504) and (not lost or answer.repeatable),
+    may_have_happened = lost,
   })
 end
 
+-- How OpenSSL and GnuTLS put it that an answer is plain HTTP.
+local function not_tls(message)
+  return message and (message:find("wrong version number", 1, true) or message:find("unexpected TLS packet", 1, true))
+    and "what answers there does not speak TLS: is the port in the address right?" or nil
+end
+
 local function from_failure(answer)
-  local context = answer.context
-  local lost = writes[context.method] and not context.reads and answer.sent
-  return M.new(context, {
-    kind = answer.failure, message = answer.message, attempts = answer.attempts,
-    retryable = answer.transient and not lost or false, may_have_happened = lost or nil,
+  local lost = may_have_happened(answer, answer.sent)
+  return M.new(answer.context, {
+    kind = answer.failure, timeout = answer.timeout, message = answer.message, attempts = answer.attempts,
+    advice = not_tls(answer.message),
+    retryable = answer.transient and (not lost or answer.repeatable), may_have_happened = lost,
   })
 end
 
@@ -277,19 +303,21 @@ function M.from_answer(answer)
     return from_failure(answer)
   end
   local status = answer.status
-  if answer.problem then
-    return from_unreadable(answer)
-  end
   if status >= 300 and status < 400 and status ~= 304 then
     return M.new(answer.context, {
       kind = "protocol", status = status, attempts = answer.attempts,
       message = ("the server redirects to %s, and redirects are not followed"):format(answer.headers.location or "?"),
     })
   end
+  if answer.problem then
+    return from_unreadable(answer)
+  end
   if answer.context.per_record and M.has_outcomes(answer.body) then
     return nil
   end
-  local fault = find_fault(answer.body, status)
+  -- what crm:request posts may report on single records, too: there it is the caller's to read
+  local fault = (status >= 400 or not writes[answer.context.method] or is_fault(answer.body, status))
+    and find_fault(answer.body, status)
   if status < 400 and not (fault and fault.code) then
     return nil
   end

@@ -4,6 +4,13 @@
 ---     local crm = zohocrm.new()
 ---     for lead in crm.Leads:each{ fields = {"Last_Name", "Email"} } do print(lead.Last_Name) end
 
+local has_cjson, refusal = pcall(require, "cjson")
+if not has_cjson then
+  local absent = tostring(refusal):find("module 'cjson' not found", 1, true)
+  error(absent and ("zohocrm needs lua-cjson, which %s does not find (Debian: apt install lua-cjson; "
+    .. "LuaRocks: luarocks install lua-cjson)"):format(_VERSION) or refusal, 0)
+end
+
 local client = require "zohocrm.client"
 local core = require "zohocrm.core"
 local raise = require "zohocrm.raise"
@@ -20,6 +27,9 @@ local M = {
 ---@param list T
 ---@return T the same table
 function M.array(list)
+  if list == M then
+    raise("call it as zohocrm.array{…}, with a dot")
+  end
   if list ~= nil and type(list) ~= "table" then
     raise(("zohocrm.array takes a table, not a %s"):format(type(list)))
   end

@@ -10,12 +10,16 @@ M.standard = {
   "Solutions", "Quotes", "Sales_Orders", "Purchase_Orders", "Invoices", "Price_Books", "Notes",
 }
 
--- The server's list costs one metadata call, made once a client and only after a wrong name.
-local function names(client)
-  if not client.module_names then
-    client.module_names = M.standard
+-- The server's list costs one metadata call, made once a connection and only after a wrong name.
+local function names(client, refused)
+  local connection = refused.headers and refused.headers["Maton-Connection"] or ""
+  local known = client.module_names
+  if not known[connection] then
+    known[connection] = M.standard
     local answer = require("zohocrm.transport").request(client, {
       action = "list modules", path = { "crm", "v8", "settings", "modules" }, retries = 0,
+      headers = connection ~= "" and { ["Maton-Connection"] = connection } or nil,
+      timeout = refused.timeout, deadline = refused.deadline,
     })
     local modules = answer and type(answer.body) == "table" and answer.body.modules
     if type(modules) == "table" and modules[1] then
@@ -23,18 +27,19 @@ local function names(client)
       for _, module in ipairs(modules) do
         list[#list + 1] = type(module) == "table" and module.api_name or nil
       end
-      client.module_names = list
+      known[connection] = list
     end
   end
-  return client.module_names
+  return known[connection]
 end
 
 --- What to do about a module that the server does not know.
 ---@param client table the client's private part
----@param wrong string
+---@param refused table description of the request that was refused; what bounded it bounds this, too
 ---@return string
-function M.advice(client, wrong)
-  local near = suggest.nearest(wrong, names(client), 3)
+function M.advice(client, refused)
+  local wrong = refused.module
+  local near = suggest.nearest(wrong, names(client, refused), 3)
   if #near > 0 then
     return ("there is no module '%s'; did you mean %s? (names are case-sensitive)"):format(wrong,
       table.concat(near, ", "))

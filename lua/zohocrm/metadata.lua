@@ -1,6 +1,6 @@
 --- The organisation, its users and its settings: calls that read lists or single objects, described by one table.
 
-local errors = require "zohocrm.errors"
+local answers = require "zohocrm.answers"
 local options = require "zohocrm.options"
 local results = require "zohocrm.results"
 local transport = require "zohocrm.transport"
@@ -49,28 +49,14 @@ M.calls = {
 }
 
 local function read(call, answer)
-  local body = type(answer.body) == "table" and answer.body or nil
-  local list = body and body[call.key]
-  if body and type(list) ~= "table" then
-    return nil, errors.new(answer.context, {
-      kind = "protocol", status = answer.status, attempts = answer.attempts,
-      message = ("the answer has no array '%s'"):format(call.key),
-    })
+  if call.one then
+    return answers.one(answer, call.key, "there is none with this id")
   end
-  if not call.one then
-    local info = body and type(body.info) == "table" and body.info
-      or { count = list and #list or 0, more_records = false }
-    if answer.status == 304 then
-      info.not_modified = true
-    end
-    return results.page(list or {}, info, call.columns)
+  local list, err = answers.list(answer, call.key)
+  if not list then
+    return nil, err
   end
-  if not list or not list[1] then
-    return nil, errors.new(answer.context, {
-      kind = "not_found", status = answer.status, attempts = answer.attempts, message = "there is none with this id",
-    })
-  end
-  return results.record(list[1])
+  return results.page(list, answers.info(answer, list))
 end
 
 --- Performs one of `calls`.

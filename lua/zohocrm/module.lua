@@ -1,28 +1,44 @@
 --- A module of the CRM and its records: `crm.Leads`, `crm:module "My_Module"`.
 
-local bulk = require "zohocrm.bulk"
-local errors = require "zohocrm.errors"
+local answers = require "zohocrm.answers"
+local handle = require "zohocrm.handle"
 local options = require "zohocrm.options"
 local raise = require "zohocrm.raise"
 local results = require "zohocrm.results"
 local transport = require "zohocrm.transport"
 local walk = require "zohocrm.walk"
+local writes = require "zohocrm.writes"
 
 --- A module of the CRM.
 ---@class zohocrm.Module
 ---@field name string its API name, case-sensitive
 local Module = {}
-Module.__index = Module
-Module.__name = "zohocrm.Module"
 
-function Module:__tostring()
+-- The key of the name, which assignments must not reach.
+local NAME = {}
+
+local meta = { __name = "zohocrm.Module", __newindex = handle.newindex("a module") }
+local method_of = handle.index(Module, "a module")
+
+function meta.__index(self, name)
+  if name == "name" then
+    return rawget(self, NAME)
+  end
+  return method_of(self, name)
+end
+
+function meta:__tostring()
   return ("zohocrm module %s"):format(self.name)
+end
+
+function meta:__call()
+  raise(("'%s' is a module, not a call; methods of the client are in lower case, crm:%s()"):format(self.name,
+    self.name:lower()))
 end
 
 local PER_PAGE = { kind = "integer", least = 1, most = 200 }
 local PAGE = { kind = "integer", least = 1, most = 2 ^ 31 }
 local ORDER = { kind = "choice", choices = { "asc", "desc" } }
-local LIMIT = { kind = "integer", least = 0, most = 2 ^ 53, query = false }
 
 -- Reference 3.1; the limits are the seed's.
 local list_rules = options.merge(options.call, {
@@ -65,35 +81,21 @@ local SEARCH_BY = { "criteria", "email", "phone", "word" }
 
 local get_rules = options.merge(options.call, { fields = { kind = "fields", most = 50 } })
 
--- Reference 4.2: what goes into the body beside `data`.
-local body_keys = { "trigger", "apply_feature_execution", "skip_feature_execution", "duplicate_check_fields", "lar_id" }
-local write_rules = options.merge(options.call, {
-  trigger = { kind = "array" },
-  apply_feature_execution = { kind = "array" },
-  skip_feature_execution = { kind = "array" },
-})
-local create_rules = options.merge(write_rules, { lar_id = { kind = "id" } })
-local update_rules = options.merge(write_rules, {
-  if_unmodified_since = { kind = "string", header = "If-Unmodified-Since" },
-})
-local upsert_rules = options.merge(create_rules, update_rules, { duplicate_check_fields = { kind = "array" } })
-local delete_rules = options.merge(options.call, { wf_trigger = { kind = "boolean" } })
-
-local private = setmetatable({}, { __mode = "k" })
+-- The key of the private part. Kept in the object itself: a weak table of them would never let go, on LuaJIT, of a
+-- client that its own observer mentions.
+local PRIVATE = {}
 
 --- Makes a handle. Users write `crm.Leads` or `crm:module "Leads"`.
 ---@param client table the client's private part
 ---@param name string
 ---@return zohocrm.Module
 local function new(client, name)
-  local module = setmetatable({ name = name }, Module)
-  private[module] = client
-  return module
+  return setmetatable({ [NAME] = name, [PRIVATE] = client }, meta)
 end
 
 -- Checks that a method was called with ":" and gives the client's private part.
 local function client_of(self, method)
-  local client = type(self) == "table" and private[self]
+  local client = type(self) == "table" and rawget(self, PRIVATE)
   if not client then
     raise(("call it as crm.Leads:%s(…), with a colon"):format(method))
   end
@@ -110,21 +112,13 @@ local function field_list(text)
   return text and names or nil
 end
 
--- An answer's array as a page; 204 and 304 have none.
+-- An answer's array as a page.
 local function to_page(answer, names)
-  local body = type(answer.body) == "table" and answer.body or nil
-  if body and type(body.data) ~= "table" then
-    return nil, errors.new(answer.context, {
-      kind = "protocol", status = answer.status, attempts = answer.attempts,
-      message = "the answer has no array 'data'",
-    })
+  local list, err = answers.list(answer, "data")
+  if not list then
+    return nil, err
   end
-  local info = body and type(body.info) == "table" and body.info or { count = body and #body.data or 0,
-    more_records = false }
-  if answer.status == 304 then
-    info.not_modified = true
-  end
-  return results.page(body and body.data or {}, info, names)
+  return results.page(list, answers.info(answer, list), names)
 end
 
 local function no_two_pagings(checked, call)
@@ -161,8 +155,8 @@ function Module:list(o)
 end
 
 local function search_options(o, rules, call)
-  local meta = type(o) == "table" and getmetatable(o)
-  if type(o) == "string" or (type(meta) == "table" and meta.__tostring) then
+  local mt = type(o) == "table" and getmetatable(o)
+  if type(o) == "string" or (type(mt) == "table" and mt.__tostring) then
     o = { criteria = o } -- a bare string or a built expression
   end
   local checked = options.check(o, rules, call)
@@ -203,15 +197,29 @@ function Module:search(o)
   return to_page(answer, field_list(checked.fields))
 end
 
-local walk_list_rules = options.merge(list_rules, { limit = LIMIT })
-local walk_search_rules = options.merge(search_rules, { limit = LIMIT })
+local walk_rules = {
+  limit = { kind = "integer", least = 0, most = 2 ^ 53, query = false },
+  prefetch = { kind = "integer", least = 0, most = 100, query = false },
+  resume = { kind = "table", query = false },
+}
+local walk_list_rules = options.merge(list_rules, walk_rules)
+local walk_search_rules = options.merge(search_rules, walk_rules)
+
+-- What an error's `resume` may hold.
+local resume_rules = {
+  delivered = { kind = "integer", least = 0, most = 2 ^ 53 },
+  page = PAGE,
+  page_token = { kind = "string" },
+  skip = { kind = "array" },
+  after = { kind = "id" },
+}
 
 local function is_search(o)
   if type(o) ~= "table" then
     return type(o) == "string"
   end
-  local meta = getmetatable(o)
-  return (type(meta) == "table" and meta.__tostring ~= nil) or o.criteria ~= nil or o.email ~= nil or o.phone ~= nil
+  local mt = getmetatable(o)
+  return (type(mt) == "table" and mt.__tostring ~= nil) or o.criteria ~= nil or o.email ~= nil or o.phone ~= nil
     or o.word ~= nil
 end
 
@@ -234,21 +242,30 @@ local function plan(self, o, call)
     checked = options.check(o, walk_list_rules, call)
   end
   no_two_pagings(checked, call)
-  local limit = tonumber(checked.limit)
+  local limit, prefetch = tonumber(checked.limit), tonumber(checked.prefetch)
   local size = page_size(checked, limit)
-  local page, token = tonumber(checked.page), checked.page_token
-  checked.limit, checked.page, checked.page_token = nil, nil, nil
+  local resume = options.check(checked.resume or { page = tonumber(checked.page), page_token = checked.page_token },
+    resume_rules, call .. ": resume")
+  local delivered = tonumber(resume.delivered or 0)
+  checked.limit, checked.prefetch, checked.resume, checked.page, checked.page_token = nil, nil, nil, nil, nil
   local names = field_list(checked.fields)
   local describe = searching and search_description or list_description
   local first = describe(self, checked)
   return {
-    kind = searching and "search" or "list", per_page = size, page = page, page_token = token, limit = limit,
-    action = first.action, path = "/" .. table.concat(first.path, "/"),
-    fetch = function(name, value)
+    kind = searching and "search" or "list", per_page = size, page = tonumber(resume.page),
+    page_token = resume.page_token, skip = resume.skip, after = resume.after, delivered = delivered,
+    limit = math.max((limit or math.huge) - delivered, 0), prefetch = prefetch, concurrency = client.concurrency,
+    by_id = (checked.sort_by or "id") == "id" and not checked.cvid, descending = checked.sort_order ~= "asc",
+    resumable = call ~= "all", action = first.action, path = "/" .. table.concat(first.path, "/"),
+    poll = client.poll,
+    begin = function(name, value)
       checked[name] = tostring(value)
       local description = describe(self, checked)
       checked[name] = nil
-      local answer, err = transport.request(client, description)
+      return transport.start(client, description)
+    end,
+    read = function(pending)
+      local answer, err = transport.finish(pending)
       if not answer then
         return nil, err
       end
@@ -303,129 +320,16 @@ function Module:get(id, o)
   if not answer then
     return nil, err
   end
-  local page, wrong = to_page(answer)
-  if not page then
-    return nil, wrong
-  end
-  if not page[1] then
-    return nil, errors.new(answer.context, {
-      kind = "not_found", status = answer.status, attempts = answer.attempts,
-      message = "there is no record with this id",
-    })
-  end
-  return page[1]
+  return answers.one(answer, "data", "there is no record with this id")
 end
 
--- The records as a list, and whether the caller passed just one. An empty table is a list of none.
-local function as_list(records, method, needs_id)
-  if type(records) ~= "table" then
-    raise(("%s takes a record (a table of fields) or an array of records, not a %s"):format(method, type(records)))
-  end
-  local single = next(records) ~= nil
-  for key in pairs(records) do
-    single = single and type(key) == "string"
-  end
-  local list = single and { records } or records
-  local out = {}
-  local item = single and method .. ": the record" or method .. ": record %d"
-  for i = 1, options.length(list, method .. ": the list of records", item, "info") do
-    local record, what = list[i], item:format(i)
-    if type(record) ~= "table" then
-      raise(("%s is a %s, not a table of fields"):format(what, type(record)))
-    end
-    if needs_id and record.id == nil then
-      raise(('%s has no id; pass the record\'s id as a string: { id = "7243485000000597000", … }'):format(what))
-    end
-    if record.id ~= nil then
-      options.id(record.id, what .. ": id")
-    end
-    out[i] = record
-  end
-  return out, single
+writes.install(Module, client_of)
+
+--- Whether a value is a handle.
+---@param value any
+---@return boolean
+local function is_module(value)
+  return getmetatable(value) == meta
 end
 
-local function write(self, method, http_method, records, o, rules, tail)
-  local client = client_of(self, method)
-  local list, single = as_list(records, method, method == "update")
-  local checked = options.check(o, rules, method)
-  local extra = {}
-  for _, key in ipairs(body_keys) do
-    extra[key], checked[key] = checked[key], nil
-  end
-  local action = ("%s %s"):format(method, self.name)
-  local chunks = bulk.record_chunks(list, extra, action, single, function(json)
-    return options.apply(checked, rules, {
-      action = action, module = self.name, method = http_method, path = { "crm", "v8", self.name, tail }, json = json,
-      per_record = true,
-    })
-  end)
-  local outcome = bulk.send(client, chunks)
-  if single then
-    return bulk.single(outcome)
-  end
-  return outcome
-end
-
---- Creates one record or many. API: insert-records. Never repeated when the answer was lost: see `may_have_happened`.
----@param records table a record (field API names to values; `zohocrm.null` empties) or an array of any length
----@param o? table `trigger` (array; `{}` runs no workflow), `apply_feature_execution`, `skip_feature_execution`,
---- `lar_id`
----@return table|nil details of the one record (`id`, `Created_Time`, …), or an outcome for an array: in input order
---- `{ok=true, id=, code=, details=}` or `{ok=false, error=}`, with `.succeeded` and `.failed`
----@return zohocrm.Error|nil
-function Module:create(records, o)
-  return write(self, "create", "POST", records, o, create_rules)
-end
-
---- Updates one record or many; each has its `id`. API: update-records.
----@param records table see `create`
----@param o? table `trigger`, `apply_feature_execution`, `skip_feature_execution`, `if_unmodified_since` (ISO 8601)
----@return table|nil details or outcome, see `create`
----@return zohocrm.Error|nil
-function Module:update(records, o)
-  return write(self, "update", "PUT", records, o, update_rules)
-end
-
---- Updates what is there already, else creates. API: upsert-records.
----@param records table see `create`
----@param o? table the options of `create` and `update`, and `duplicate_check_fields` (array of API names;
---- default: the module's own, such as Email for Leads)
----@return table|nil details or outcome, see `create`; with `action` ("insert" or "update") and `duplicate_field`
----@return zohocrm.Error|nil
-function Module:upsert(records, o)
-  return write(self, "upsert", "POST", records, o, upsert_rules, "upsert")
-end
-
---- Deletes one record or many. API: delete-records.
----@param ids string|string[] record id, or an array of any length
----@param o? table `wf_trigger`: whether workflows run (default true)
----@return table|nil details or outcome, see `create`
----@return zohocrm.Error|nil
-function Module:delete(ids, o)
-  local client = client_of(self, "delete")
-  local checked = options.check(o, delete_rules, "delete")
-  local single = type(ids) ~= "table"
-  if not single and ids.id ~= nil then
-    raise("delete: this is a record; pass its id, delete(record.id), or an array of ids")
-  end
-  local given = single and { options.id(ids, "delete: the id") } or ids
-  local list = {}
-  for i = 1, options.length(given, "delete: the list of ids", "delete: id %d") do
-    list[i] = options.id(given[i], ("delete: id %d"):format(i))
-    if list[i]:find(",", 1, true) then
-      raise(("delete: id %d contains a comma; pass many ids as an array"):format(i))
-    end
-  end
-  local outcome = bulk.send(client, bulk.id_chunks(list, function(joined)
-    return options.apply(checked, delete_rules, {
-      action = "delete " .. self.name, module = self.name, method = "DELETE", path = { "crm", "v8", self.name },
-      query = { "ids", joined }, per_record = true,
-    })
-  end))
-  if single then
-    return bulk.single(outcome)
-  end
-  return outcome
-end
-
-return { new = new, class = Module, client_of = client_of }
+return { new = new, class = Module, client_of = client_of, is_module = is_module }

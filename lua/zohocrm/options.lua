@@ -10,30 +10,55 @@ local M = {}
 local EXACT_MAX = 2 ^ 53
 local number_type = rawget(math, "type") -- Lua 5.3 and later
 
+-- A value as a message shows it: the string "10" is not the number 10.
+local function display(value)
+  return type(value) == "string" and ("the string %q"):format(value) or tostring(value)
+end
+
+--- The type of a value as a message shows it: "a string", but "nil".
+---@param value any
+---@return string
+function M.kind_of(value)
+  return value == nil and "nil" or "a " .. type(value)
+end
+
 local function is_whole(value)
   return type(value) == "number" and value % 1 == 0
 end
 
+-- Names that stand where an id could in an address: `get "deleted"` would not be a record.
+local ENDPOINTS = { search = true, deleted = true, upsert = true, actions = true, bulk = true }
+
 --- The text of a record id. Ids are strings; a number is taken when it holds the id exactly.
 ---@param value any
 ---@param what string for the message, such as "id"
----@return string
-function M.id(value, what)
-  if type(value) == "string" and value ~= "" then
+---@return string|nil id
+---@return string|nil refusal a sentence that names the remedy
+function M.read_id(value, what)
+  if type(value) == "string" and value:find("%S") and not ENDPOINTS[value] then
     return value
   end
   if type(value) == "number" then
     if number_type and number_type(value) == "integer" and value > 0 then
       return ("%d"):format(value)
-    end
-    if is_whole(value) and value > 0 and value < EXACT_MAX then
+    elseif is_whole(value) and value > 0 and value < EXACT_MAX then
       return ("%.0f"):format(value)
     end
-    raise(('%s is the number %s, which cannot hold a record id exactly; write it as a string, "7243485000000597000"')
-      :format(what, tostring(value)))
+    return nil, ('%s is the number %s, which cannot hold a record id exactly; write it as a string, '
+      .. '"7243485000000597000"'):format(what, tostring(value))
   end
-  raise(('%s must be a record id, a string such as "7243485000000597000", not %s')
-    :format(what, value == "" and "an empty string" or value == nil and "nil" or "a " .. type(value)))
+  return nil, ('%s must be a record id, a string such as "7243485000000597000", not %s')
+    :format(what, value == "" and "an empty string" or value == nil and "nil"
+      or type(value) == "string" and display(value) or "a " .. type(value))
+end
+
+--- The same, where a wrong one raises.
+---@param value any
+---@param what string
+---@return string
+function M.id(value, what)
+  local id, refusal = M.read_id(value, what)
+  return id or raise(refusal)
 end
 
 --- The length of an array. Holes and names beside the positions raise: nothing that was passed may get lost.
@@ -128,7 +153,7 @@ local kinds = {
       value = tostring(value)
     end
     if type(value) ~= "string" then
-      raise(("%s must be a string, not a %s"):format(what, type(value)))
+      raise(("%s must be a string, not %s"):format(what, M.kind_of(value)))
     end
     if #value < (rule.least or 1) then
       raise(("%s must have at least %d character%s"):format(what, rule.least or 1, (rule.least or 1) > 1 and "s" or ""))
@@ -137,14 +162,14 @@ local kinds = {
   end,
   integer = function(value, rule, what)
     if not is_whole(value) or value < rule.least or value > rule.most then
-      raise(("%s must be a whole number from %d to %d, not %s"):format(what, rule.least, rule.most, tostring(value)))
+      raise(("%s must be a whole number from %d to %d, not %s"):format(what, rule.least, rule.most, display(value)))
     end
     return ("%.0f"):format(value)
   end,
   number = function(value, rule, what)
     if type(value) ~= "number" or value ~= value or value < rule.least or (rule.above and value <= rule.above) then
       raise(("%s must be a number %s %s, not %s"):format(what, rule.above and "above" or "from",
-        tostring(rule.above or rule.least), tostring(value)))
+        tostring(rule.above or rule.least), display(value)))
     end
     return value
   end,
@@ -175,6 +200,19 @@ local kinds = {
       raise(("%s must be a table, not a %s"):format(what, type(value)))
     end
     return value
+  end,
+  headers = function(value, _, what)
+    if type(value) ~= "table" then
+      raise(("%s must be a table, not a %s"):format(what, type(value)))
+    end
+    local copy = {}
+    for name, text in pairs(value) do
+      if type(name) ~= "string" or type(text) ~= "string" then
+        raise(("%s must map names to strings"):format(what))
+      end
+      copy[name] = text
+    end
+    return copy
   end,
   array = function(value, _, what)
     if type(value) ~= "table" then
@@ -214,10 +252,11 @@ local kinds = {
 --- Options that every call takes, whatever it does: they go to the core, not into the address.
 M.call = {
   timeout = { kind = "number", above = 0, least = 0, core = true },
+  stall_timeout = { kind = "number", above = 0, least = 0, core = true },
   deadline = { kind = "number", above = 0, least = 0, core = true },
   retries = { kind = "integer", least = 0, most = 20, core = true },
   connection = { kind = "string", header = "Maton-Connection" },
-  headers = { kind = "table", core = true },
+  headers = { kind = "headers", core = true },
 }
 
 --- A table with the entries of all tables given.
@@ -248,6 +287,24 @@ function M.value(value, rule, what)
   return kinds[rule.kind](value, rule, what)
 end
 
+-- The option that a bare string was probably meant for, as a part of a sentence: the required one, the fields, or one
+-- with that choice.
+local function meant(given, rules)
+  if type(given) ~= "string" or #given > 60 or given:find('[%c"\\]') then
+    return ""
+  end
+  local option
+  for _, name in ipairs(sorted_keys(rules)) do
+    for _, choice in ipairs(rules[name].choices or {}) do
+      option = option or choice == given and name
+    end
+  end
+  for name, rule in pairs(rules) do
+    option = (rule.required or rule.kind == "fields") and name or option
+  end
+  return option and ('; did you mean { %s = "%s" }?'):format(option, given) or ""
+end
+
 --- Checks a table of options. Unknown names, wrong types and missing required options raise.
 ---@param given table|nil
 ---@param rules table name -> rule
@@ -258,7 +315,7 @@ function M.check(given, rules, call)
   if given == nil then
     given = {}
   elseif type(given) ~= "table" then
-    raise(("%s takes a table of options, not a %s"):format(call, type(given)))
+    raise(("%s takes a table of options, not a %s%s"):format(call, type(given), meant(given, rules)))
   end
   for name, value in pairs(given) do
     local rule = rules[name]
@@ -269,6 +326,10 @@ function M.check(given, rules, call)
     end
     checked[name] = kinds[rule.kind](value, rule, call .. ": " .. name)
   end
+  if checked.deadline then
+    -- one for the whole call, however many requests it takes
+    checked.deadline_at, checked.deadline = core.now() + checked.deadline, nil
+  end
   for name, rule in pairs(rules) do
     if rule.required and checked[name] == nil then
       raise(("%s needs %s, %s"):format(call, name, rule.required))
@@ -276,6 +337,9 @@ function M.check(given, rules, call)
   end
   return checked
 end
+
+-- What `check` adds by itself.
+local INTERNAL = { query = false }
 
 --- Turns checked options into the description of a call: parameters in alphabetical order, headers, and what is
 --- meant for the core.
@@ -290,7 +354,7 @@ function M.apply(checked, rules, description)
     headers[name] = value
   end
   for _, name in ipairs(sorted_keys(checked)) do
-    local rule, value = rules[name], checked[name]
+    local rule, value = rules[name] or INTERNAL, checked[name]
     if rule.header then
       for other in pairs(headers) do
         if type(other) == "string" and other:lower() == rule.header:lower() then
@@ -300,7 +364,11 @@ function M.apply(checked, rules, description)
       headers[rule.header] = value
     elseif rule.core then
       if name ~= "headers" then
-        description[name] = tonumber(value) or value
+        if rule.kind == "boolean" then
+          description[name] = value == "true"
+        else
+          description[name] = tonumber(value) or value
+        end
       end
     elseif rule.query ~= false then
       query[#query + 1] = rule.query or name
@@ -309,7 +377,15 @@ function M.apply(checked, rules, description)
   end
   description.query = query
   description.headers = headers
+  description.deadline = M.remaining(checked)
   return description
+end
+
+--- What is left of the deadline of a call.
+---@param checked table from `check`
+---@return number|nil seconds, above 0 also when it has passed (the core says so then); nil: there is none
+function M.remaining(checked)
+  return checked.deadline_at and math.max(checked.deadline_at - core.now(), 1e-6)
 end
 
 return M

@@ -1,5 +1,7 @@
 --- The look of results: pages, records and outcomes are plain tables that print readably (REPL, logs).
 
+local raise = require "zohocrm.raise"
+
 local M = {}
 
 local COLUMN_MAX, ROWS_MAX, LINE_MAX = 36, 20, 120
@@ -47,18 +49,20 @@ local function cut(text, most)
   return table.concat(parts) .. "…"
 end
 
+-- A value as one line of text. Control characters would break the table, or steer the terminal.
 local function shown(value)
-  if type(value) == "table" then
-    if value.name or value.id then
-      return tostring(value.name or value.id) -- a lookup
-    end
-    local parts = {}
-    for i, element in ipairs(value) do
-      parts[i] = shown(element)
-    end
-    return #parts > 0 and table.concat(parts, ", ") or (next(value) and "{…}" or "")
+  if type(value) ~= "table" then
+    return value == nil and "" or (tostring(value):gsub("%c", " "))
   end
-  return value == nil and "" or (tostring(value):gsub("%c", " "))
+  local name = value.name or value.id -- a lookup
+  if name ~= nil and type(name) ~= "table" then
+    return shown(name)
+  end
+  local parts = {}
+  for i, element in ipairs(value) do
+    parts[i] = type(element) == "table" and type(element.name) == "table" and "{…}" or shown(element)
+  end
+  return #parts > 0 and table.concat(parts, ", ") or (next(value) and "{…}" or "")
 end
 
 -- The names in a record: telling ones first, then by alphabet, Zoho's own $-keys last.
@@ -144,7 +148,8 @@ function M.table(records, names)
     lines[#lines + 1] = ("… and %d more"):format(#records - ROWS_MAX)
   end
   if count < #columns_wanted then
-    lines[#lines + 1] = ("(%d more fields: print one record to see all)"):format(#columns_wanted - count)
+    local more = #columns_wanted - count
+    lines[#lines + 1] = ("(%d more field%s: print one record to see all)"):format(more, more == 1 and "" or "s")
   end
   return table.concat(lines, "\n")
 end
@@ -163,12 +168,30 @@ function Record:__tostring()
   return table.concat(lines, "\n")
 end
 
---- Makes a decoded object print readably. Its fields stay what they are.
+--- Makes a decoded object print readably, and the objects in it (lookups). Its fields stay what they are.
 ---@generic T: table
 ---@param record T
 ---@return T
 function M.record(record)
+  for _, value in pairs(record) do
+    if type(value) == "table" and next(value) ~= nil and value[1] == nil and getmetatable(value) == nil then
+      setmetatable(value, Record)
+    end
+  end
   return setmetatable(record, Record)
+end
+
+-- What `for record in page do` comes to.
+local function not_an_iterator()
+  raise("a page is an array: for _, record in ipairs(page) do … end; crm.Leads:each{…} walks the records of all pages")
+end
+
+--- Whether a value is a page.
+---@param value any
+---@return boolean
+function M.is_page(value)
+  local meta = type(value) == "table" and getmetatable(value)
+  return type(meta) == "table" and meta.__call == not_an_iterator
 end
 
 --- Makes an array of records a page: `.info` is always there, and it prints as a table.
@@ -182,9 +205,10 @@ function M.page(list, info, names)
       setmetatable(record, Record)
     end
   end
-  list.info = info
+  list.info = info and setmetatable(info, Record)
   return setmetatable(list, {
     __name = "zohocrm.Page",
+    __call = not_an_iterator,
     __tostring = function(page)
       return #page == 0 and "(no records)" or M.table(page, names)
     end,
@@ -194,19 +218,23 @@ end
 local Outcome = { __name = "zohocrm.Outcome" }
 
 function Outcome:__tostring()
-  local lines = { ("%d succeeded, %d failed"):format(self.succeeded, self.failed) }
+  local lines, shown_failures = { ("%d succeeded, %d failed"):format(self.succeeded, self.failed) }, 0
   for _, result in ipairs(self) do
-    if not result.ok then
+    if not result.ok and shown_failures < ROWS_MAX then
+      shown_failures = shown_failures + 1
       lines[#lines + 1] = tostring(result.error)
     end
+  end
+  if #self > 0 and self.failed > shown_failures then
+    lines[#lines + 1] = ("… and %d more"):format(self.failed - shown_failures)
   end
   return table.concat(lines, "\n")
 end
 
 --- Starts the outcome of a bulk write.
----@return table outcome array with `succeeded` and `failed`
+---@return table outcome array with `succeeded`, `failed` and `total`
 function M.outcome()
-  return setmetatable({ succeeded = 0, failed = 0 }, Outcome)
+  return setmetatable({ succeeded = 0, failed = 0, total = 0 }, Outcome)
 end
 
 return M

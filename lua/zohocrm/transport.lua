@@ -29,17 +29,20 @@ local function ask_sandbox(client, call)
   call:answer(response.status, table.concat(head), response.body or "")
 end
 
+-- Tells the observer of each attempt. Its mistakes must not cost the answer of a write, and what it sends itself is not
+-- observed in turn.
 local function observe(client, context, answer)
-  if not client.on_request then
+  if not client.on_request or client.observing then
     return
   end
+  client.observing = true
   for i, attempt in ipairs(answer.log) do
-    -- an observer's mistake must not cost the answer of a write
     pcall(client.on_request, {
       method = context.method, path = context.path, attempt = i,
-      status = attempt.status, failure = attempt.failure, seconds = attempt.seconds,
+      status = attempt.status, failure = attempt.failure, timeout = attempt.timeout, seconds = attempt.seconds,
     })
   end
+  client.observing = false
 end
 
 local function shown_path(path)
@@ -50,12 +53,13 @@ end
 ---@class zohocrm.Pending
 ---@field call userdata the core's call
 ---@field client table the client's private part
+---@field description table what it was started with
 ---@field context table what errors say of it: `action`, `method`, `path`, …
 
 --- Puts a request on its way. What can never be right raises at the caller's line.
 ---@param client table the client's private part
 ---@param description table see `client:start` of the core; plus `action`, what it does in words ("list Leads"),
---- `module`, `by_id` and `per_record` (for reading errors)
+--- `module`, `by_id`, `per_record` and `reads` (it only reads, whatever its method is), for reading errors
 ---@return zohocrm.Pending
 function M.start(client, description)
   if client.core:closed() then
@@ -70,11 +74,11 @@ function M.start(client, description)
     client.unanswered[#client.unanswered + 1] = call
   end
   return {
-    call = call, client = client, module = description.module,
+    call = call, client = client, description = description,
     context = {
       action = description.action, method = description.method, path = shown_path(description.path),
       by_id = description.by_id, per_record = description.per_record, client = client,
-      control = description.target == "control",
+      control = description.target == "control", reads = description.reads,
     },
   }
 end
@@ -111,6 +115,13 @@ function M.poller(client)
   end
 end
 
+--- Whether some attempt of it has left for the server; if not, nothing can have happened.
+---@param pending zohocrm.Pending
+---@return boolean
+function M.sent(pending)
+  return pending.call:sent()
+end
+
 --- Waits until one of several is ready.
 ---@param client table the client's private part
 ---@param list zohocrm.Pending[] not empty
@@ -129,14 +140,19 @@ end
 ---@return zohocrm.Error|nil
 function M.finish(pending)
   local client = pending.client
-  host.wait(client.poll, pending.call)
+  -- an error out of the wait (an interruption, say) must not leave a write behind that goes out later
+  local waited, interruption = pcall(host.wait, client.poll, pending.call)
+  if not waited then
+    pending.call:cancel()
+    error(interruption, 0)
+  end
   local answer = pending.call:take()
   answer.context = pending.context
   observe(client, pending.context, answer)
   local err = errors.from_answer(answer)
   if err then
-    if err.code == "INVALID_MODULE" and pending.module then
-      err.advice = known_modules.advice(client, pending.module)
+    if err.code == "INVALID_MODULE" and pending.description.module then
+      err.advice = known_modules.advice(client, pending.description)
     end
     return nil, err
   end

@@ -1,8 +1,14 @@
---- Walking lists of any length: pages, records lazily, or all in one array. Which page comes next is the core's
---- pager's to say; this file asks for it and hands it out.
+--- Walking lists of any length: pages, records lazily, or all in one array. Which page comes next is the core's pager's
+--- to say; this file asks for pages early enough, and hands them out in the server's order.
+---
+--- The first 2,000 records are counted in pages that do not depend on each other, so several are asked at once. Calls
+--- cost the account credits: the number ahead doubles as pages prove useful (1, 2, 4, …), so that never more are asked
+--- in vain than were of use. Past 2,000 each page needs the token of the one before; it is asked the moment that is
+--- known.
 
 local core = require "zohocrm.core"
 local errors = require "zohocrm.errors"
+local transport = require "zohocrm.transport"
 
 local M = {}
 
@@ -13,7 +19,12 @@ local reasons = {
     message = "the server says that there are more records, but gave no page_token to reach them by" },
 }
 
---- An iterator for the generic `for`; `close` ends it early (Lua 5.4 does so by itself when the loop is left).
+-- Records between two glances at the network, while the caller works through a page: handshakes go on, and what has
+-- come is taken off the wire.
+local POLL_EVERY = 64
+
+--- An iterator for the generic `for`; `close` ends it early (Lua 5.4 does so by itself when the loop is left;
+--- elsewhere the garbage collector cancels what is under way).
 ---@class zohocrm.Walk
 local Walk = {}
 Walk.__index = Walk
@@ -27,59 +38,251 @@ function Walk:__tostring()
   return ("zohocrm.Walk (%d records so far)"):format(self.delivered)
 end
 
---- Ends the walk: it gives nothing more. Twice is harmless.
+-- Gives up the requests that are under way.
+local function cancel_asked(self)
+  for _, slot in ipairs(self.asked) do
+    transport.cancel(slot.pending)
+  end
+  self.asked = {}
+end
+
+--- Ends the walk: it gives nothing more, and what is under way is cancelled. Twice is harmless.
 function Walk:close()
-  self.done = true
-  self.page = nil
+  self.closed, self.page, self.arrived = true, nil, {}
+  cancel_asked(self)
 end
 
 Walk.__close = Walk.close
 
--- The next page that has records, cut to the limit; nil at the end, or nil and an error.
-local function next_page(self)
-  while not self.done do
-    if self.delivered >= self.limit then
-      self.done = true
-      break
+-- How many pages may be asked or wait beyond the one that is handed out.
+local function window(self)
+  local size = self.plan.prefetch
+  if not size then
+    size = 1
+    while size * 2 <= self.useful + 1 do
+      size = size * 2
     end
-    local name, value = self.pager:next()
-    if not name then
-      self.done = true
-      if value then
-        return nil, errors.new({ action = self.action, method = "GET", path = self.path }, {
-          kind = reasons[value].kind, message = reasons[value].message, advice = reasons[value].advice,
-        })
-      end
-      break
+    size = math.min(size, self.plan.concurrency)
+  end
+  return math.max(size, 1)
+end
+
+local function ask(self, name, value)
+  self.asked[#self.asked + 1] = { name = name, value = value, pending = self.plan.begin(name, value) }
+end
+
+-- Whether an id comes after another in the order of the list. Ids are digits, so the longer one is the larger.
+local function is_past(id, last, descending)
+  if #id ~= #last then
+    return (#id < #last) == descending
+  end
+  return id ~= last and (id < last) == descending
+end
+
+-- The error of the walk, with what its caller needs to go on.
+local function fail(self, err, slot)
+  local resume = { delivered = self.counted + self.plan.delivered }
+  if slot and err.code == "EXPIRED_VALUE" then
+    -- the token is dead: only from the beginning, passing over what came before
+    local plan, after = self.plan, self.last_id
+    if plan.after and not (after and is_past(after, plan.after, plan.descending)) then
+      after = plan.after
     end
-    local page, err = self.fetch(name, value)
-    if not page then
-      self.done = true
-      return nil, err
-    end
-    self.pager:feed(page.info.more_records == true, page.info.next_page_token)
-    for i = #page, self.limit - self.delivered + 1, -1 do
-      page[i] = nil
-    end
-    self.delivered = self.delivered + #page
-    if #page > 0 then
-      return page
+    resume = after and plan.by_id and { after = after, delivered = resume.delivered } or nil
+  elseif slot then
+    resume[slot.name] = slot.value
+    resume.skip = slot.doubles
+  else
+    resume = nil
+  end
+  err.delivered = self.counted + self.plan.delivered
+  err.resume = resume
+  local told = ("%d records were delivered before"):format(err.delivered)
+  if resume and self.plan.resumable then
+    told = told .. "; the option resume = err.resume goes on from there"
+  end
+  err.advice = err.advice and err.advice .. "; " .. told or told
+  self.failure = err
+  cancel_asked(self)
+end
+
+-- Drops from the page what a resumed walk delivered before.
+local function drop_delivered(self, page)
+  local plan, kept = self.plan, 0
+  for i = 1, #page do
+    local record = page[i]
+    local id = record.id
+    page[i] = nil
+    if not (id and (self.skip[id] or (plan.after and not is_past(id, plan.after, plan.descending)))) then
+      kept = kept + 1
+      page[kept] = record
     end
   end
-  return nil
+end
+
+-- The ids that stood on the page before already: the list has moved under the walk. Where the page begins past the end
+-- of that one, in the order of ids, there can be none.
+local function find_doubles(self, page)
+  local first = page[1] and page[1].id
+  if not self.last_id or not first or (self.plan.by_id and is_past(first, self.last_id, self.plan.descending)) then
+    return nil
+  end
+  local before, twice = {}, nil
+  for _, id in ipairs(self.last_ids) do
+    before[id] = true
+  end
+  for _, record in ipairs(page) do
+    if before[record.id] then
+      twice = twice or {}
+      twice[#twice + 1] = record.id
+    end
+  end
+  return twice
+end
+
+-- Notes the ids of a page, as far as the next one will be compared with them.
+local function note_ids(self, page)
+  self.last_id = page[#page].id or self.last_id
+  local ids = {}
+  for i, record in ipairs(page) do
+    ids[i] = record.id
+  end
+  self.last_ids = ids
+end
+
+-- Takes the answer of the first page that was asked.
+local function take(self)
+  local slot = table.remove(self.asked, 1)
+  local page, err = self.plan.read(slot.pending)
+  if not page then
+    return fail(self, err, slot)
+  end
+  local more, token = page.info.more_records == true, page.info.next_page_token
+  local twice = find_doubles(self, page)
+  if twice then
+    slot.doubles = twice
+    return fail(self, errors.new({ action = self.plan.action, method = "GET", path = self.plan.path }, {
+      kind = "conflict",
+      message = ("the list changed during the walk: record %s came twice"):format(twice[1]),
+    }), slot)
+  end
+  if page[1] then
+    note_ids(self, page)
+  end
+  if self.resumed then
+    drop_delivered(self, page)
+  end
+  self.pager:feed(more, token)
+  self.useful = self.useful + (#page > 0 and 1 or 0)
+  for i = #page, self.plan.limit - self.counted + 1, -1 do
+    page[i] = nil
+  end
+  if #page > 0 then
+    self.counted = self.counted + #page
+    self.arrived[#self.arrived + 1] = page
+  end
+  if not more or self.counted >= self.plan.limit then
+    cancel_asked(self)
+  end
+end
+
+-- Asks for as many pages as the window has room for. A limit asks for no page that it cannot need.
+local function fill(self)
+  local room = window(self) - #self.arrived
+  while not self.failure and #self.asked < room do
+    if self.counted + #self.asked * self.plan.per_page >= self.plan.limit then
+      return
+    end
+    local name, value = "page", self.pager:ahead(#self.asked)
+    if #self.asked == 0 then
+      name, value = self.pager:next()
+      if value == "limit" or value == "no_token" then
+        if not name and #self.arrived == 0 then
+          local reason = reasons[value]
+          fail(self, errors.new({ action = self.plan.action, method = "GET", path = self.plan.path }, {
+            kind = reason.kind, message = reason.message, advice = reason.advice,
+          }))
+        end
+        return
+      end
+    end
+    if not value then
+      return
+    end
+    ask(self, name, value)
+  end
+end
+
+local function take_ready(self)
+  while self.asked[1] and not self.failure and transport.ready(self.asked[1].pending) do
+    take(self)
+  end
+end
+
+-- The next page that has records; nil at the end, or nil and an error. A walk that has failed stays failed: a caller
+-- who catches the error must not take the end for a complete walk.
+local function next_page(self)
+  if self.closed then
+    return nil
+  end
+  take_ready(self)
+  while not self.arrived[1] do
+    if not self.failure then
+      fill(self)
+    end
+    if self.failure then
+      return nil, self.failure
+    end
+    if not self.asked[1] then
+      return nil
+    end
+    take(self)
+    take_ready(self)
+  end
+  local page = table.remove(self.arrived, 1)
+  if self.plan.prefetch ~= 0 then
+    fill(self) -- before the caller gets to work
+    self.plan.poll(0) -- a new connection is there only now, and its request leaves
+  end
+  self.delivered = self.delivered + #page
+  return page
 end
 
 local function start(plan, step)
-  return setmetatable({
-    step = step, action = plan.action, path = plan.path, fetch = plan.fetch, limit = plan.limit or math.huge,
-    pager = core.pager(plan.kind, plan.per_page, plan.page, plan.page_token),
-    delivered = 0, done = false,
+  local walk = setmetatable({
+    step = step, plan = plan, pager = core.pager(plan.kind, plan.per_page, plan.page, plan.page_token),
+    asked = {}, arrived = {}, skip = {}, useful = 0, counted = 0, delivered = 0,
   }, Walk)
+  for _, id in ipairs(plan.skip or {}) do
+    walk.skip[id] = true
+  end
+  walk.resumed = plan.after ~= nil or next(walk.skip) ~= nil
+  return walk
 end
 
+--- What a walk needs to know.
+---@class zohocrm.WalkPlan
+---@field kind string "list", "search" or "plain"
+---@field per_page integer
+---@field page integer|nil where to begin
+---@field page_token string|nil where to begin
+---@field limit number records at the most; math.huge for all
+---@field prefetch integer|nil pages ahead; nil: as they prove useful
+---@field concurrency integer the client's
+---@field delivered integer records that a resumed walk gave before
+---@field skip string[]|nil ids on the first page that it gave before
+---@field after string|nil the last id that it gave, when it has to begin anew
+---@field by_id boolean the list is in the order of ids
+---@field descending boolean … the highest first
+---@field resumable boolean whether the caller can use err.resume
+---@field action string for errors: "list Leads"
+---@field path string
+---@field poll fun(seconds: number) the client's
+---@field begin fun(name: string, value: any): zohocrm.Pending asks with page or page_token
+---@field read fun(pending: zohocrm.Pending): table?, zohocrm.Error? waits for the page
+
 --- Every page. In a generic `for`: `for page in …`. Raises the error when a page cannot be had.
----@param plan table kind ("list", "search", "plain"), per_page, page, page_token, limit, action, path,
---- fetch(name, value)
+---@param plan zohocrm.WalkPlan
 ---@return zohocrm.Walk, nil, nil, zohocrm.Walk
 function M.pages(plan)
   local walk = start(plan, function(self)
@@ -93,7 +296,7 @@ function M.pages(plan)
 end
 
 --- Every record.
----@param plan table see `pages`
+---@param plan zohocrm.WalkPlan
 ---@return zohocrm.Walk, nil, nil, zohocrm.Walk
 function M.each(plan)
   local walk = start(plan, function(self)
@@ -108,6 +311,9 @@ function M.each(plan)
       record = page and page[1]
     end
     self.position = position
+    if position % POLL_EVERY == 0 then
+      self.plan.poll(0)
+    end
     return record
   end)
   walk.position = 0
@@ -115,12 +321,12 @@ function M.each(plan)
 end
 
 --- All records in one array.
----@param plan table see `pages`
+---@param plan zohocrm.WalkPlan
 ---@return table[]|nil records
 ---@return zohocrm.Error|nil
 function M.all(plan)
   local walk = start(plan)
-  local all = {}
+  local all, count = {}, 0
   while true do
     local page, err = next_page(walk)
     if err then
@@ -129,7 +335,8 @@ function M.all(plan)
       return all
     end
     for i = 1, #page do
-      all[#all + 1] = page[i]
+      count = count + 1
+      all[count] = page[i]
     end
   end
 end

@@ -54,6 +54,7 @@ M.messages = {
   PAGINATION_LIMIT_EXCEEDED = "You can only get upto 100000 records using page_token param",
   PATTERN_NOT_MATCHED = "invalid data",
   REQUIRED_PARAM_MISSING = "required param is missing",
+  TOO_MANY_REQUESTS = "too many requests; the API credits of the day are spent",
   TOKEN_BOUND_DATA_MISMATCH = "The page_token given seems to be invalid or input param is added or altered or deleted",
   UNABLE_TO_PARSE_DATA_TYPE = "either the request body or parameters is in wrong format",
 }

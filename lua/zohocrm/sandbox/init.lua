@@ -13,6 +13,7 @@
 
 local clock = require("zohocrm.sandbox.clock")
 local connections = require("zohocrm.sandbox.connections")
+local credits = require("zohocrm.sandbox.credits")
 local generate = require("zohocrm.sandbox.generate")
 local options = require("zohocrm.sandbox.options")
 local router = require("zohocrm.sandbox.router")
@@ -47,6 +48,7 @@ local function new_state(settings)
     end
   end
   state.connections = connections.new(state.clock)
+  state.credits = credits.new(settings.credits, state.clock)
   return state
 end
 
@@ -95,9 +97,14 @@ Sandbox.__index = Sandbox
 --- - `api_key` (string): the key it accepts; default `"sandbox"`
 --- - `search_delay` (number, seconds): until the search sees a write; default 0
 --- - `rate` (number): requests per second of the clock before 429; default: no limit
+--- - `credits` (integer): API credits of 24 hours before 429; answers say what is left of them once half is spent;
+---   default: they are not counted
 ---@return table sandbox with `api_key`
 ---@raise for an unknown or wrong option, at the caller's line
 function M.new(given)
+  if given == M then
+    error("call it as sandbox.new{…}, with a dot", 2)
+  end
   local settings = options.check(given, 2)
   local self = setmetatable({ settings = settings, api_key = settings.api_key }, Sandbox)
   self:reset()

@@ -2,7 +2,8 @@
 --
 -- Writing is done here because the releases of lua-cjson disagree where it matters: 2.1.0 cannot write `[]` and prints
 -- whole numbers beyond 14 digits in exponent form. Keys come out sorted, so the same answer is always the same bytes.
--- Reading keeps nulls (a null empties a field) and keeps whole numbers exact that no double can hold.
+-- Reading keeps nulls (a null empties a field), keeps whole numbers exact that no double can hold, and knows an empty
+-- object from an empty array.
 --
 -- @module zohocrm.sandbox.json
 
@@ -20,6 +21,7 @@ M.null = cjson.null
 
 local array_mt = { __name = "zohocrm.sandbox.array" }
 local integer_mt = { __name = "zohocrm.sandbox.integer" }
+local empty_object_mt = { __name = "zohocrm.sandbox.empty_object" }
 
 --- Marks a table as a JSON array, so that an empty one is written as `[]`.
 ---@param items? table the elements; default: a new empty table
@@ -33,6 +35,20 @@ end
 ---@return boolean
 function M.is_array(value)
   return getmetatable(value) == array_mt
+end
+
+--- Was a decoded value an array?
+---@param value any
+---@return boolean
+function M.was_array(value)
+  return type(value) == "table" and (value[1] ~= nil or next(value) == nil and getmetatable(value) ~= empty_object_mt)
+end
+
+--- Was a decoded value an object?
+---@param value any
+---@return boolean
+function M.was_object(value)
+  return type(value) == "table" and getmetatable(value) ~= integer_mt and not M.was_array(value)
 end
 
 --- A metatable for objects of one known shape: its keys are sorted once instead of once per object.
@@ -104,6 +120,9 @@ end
 local sixteen_digits = ("%d"):rep(16)
 local marker = "\1zohocrm.sandbox.integer:"
 local marker_in_json = "\\u0001zohocrm.sandbox.integer:"
+local empty_object = "{[ \t\r\n]*}"
+local object_marker = "\1zohocrm.sandbox.empty_object"
+local marked_object = '{"\\u0001zohocrm.sandbox.empty_object":true}'
 
 local function string_end(text, from)
   local at = from + 1
@@ -119,16 +138,25 @@ local function string_end(text, from)
   end
 end
 
--- Whole numbers of 16 digits and more would be rounded by the decoder: hand them through as marked strings.
-local function mark_big_integers(text)
+-- Whole numbers of 16 digits and more would be rounded by the decoder: hand them through as marked strings. Empty
+-- objects would become the same table as empty arrays: hand them through as objects with a marked key.
+local function mark(text)
   local pieces, copied, at = {}, 1, 1
   while true do
-    local from = text:find('["%-%d]', at)
+    local from = text:find('["{%-%d]', at)
     if not from then
       break
     end
-    if text:byte(from) == 34 then
+    local first = text:byte(from)
+    if first == 34 then
       at = string_end(text, from) + 1
+    elseif first == 123 then
+      local _, last = text:find("^" .. empty_object, from)
+      if last then
+        pieces[#pieces + 1] = text:sub(copied, from - 1) .. marked_object
+        copied = last + 1
+      end
+      at = (last or from) + 1
     else
       local _, last = text:find("^%-?%d*", from)
       local rest = text:match("^[%d%.eE%+%-]*", last + 1)
@@ -143,31 +171,35 @@ local function mark_big_integers(text)
   return table.concat(pieces)
 end
 
-local function restore_big_integers(value)
+local function restore(value)
   if type(value) == "string" and value:sub(1, #marker) == marker then
     return setmetatable({ digits = value:sub(#marker + 1) }, integer_mt)
   end
   if type(value) == "table" then
+    if value[object_marker] then
+      return setmetatable({}, empty_object_mt)
+    end
     for key, item in pairs(value) do
-      value[key] = restore_big_integers(item)
+      value[key] = restore(item)
     end
   end
   return value
 end
 
---- Reads a JSON text. Null stays `json.null`; whole numbers past 2^53 become objects for `integer_digits`.
+--- Reads a JSON text. Null stays `json.null`; whole numbers past 2^53 become objects for `integer_digits`; `was_array`
+--- and `was_object` tell the two kinds of tables apart.
 ---@param text string?
 ---@return any value nil where the text is no JSON, not UTF-8, or nested deeper than 64
 function M.decode(text)
   if type(text) ~= "string" or select(2, M.clean_utf8(text)) then
     return nil
   end
-  local big = text:find(sixteen_digits) ~= nil
-  local ok, value = pcall(codec.decode, big and mark_big_integers(text) or text)
+  local marked = text:find(sixteen_digits) ~= nil or text:find(empty_object) ~= nil
+  local ok, value = pcall(codec.decode, marked and mark(text) or text)
   if not ok then
     return nil
   end
-  return big and restore_big_integers(value) or value
+  return marked and restore(value) or value
 end
 
 -- Encoding ------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 -- @module zohocrm.sandbox.options
 
 local schema = require("zohocrm.sandbox.schema")
+local suggest = require("zohocrm.suggest")
 
 local M = {}
 
@@ -31,6 +32,9 @@ local rules = {
   search_delay = { "a number of seconds, 0 or more", function(value)
     return is_finite(value) and value >= 0
   end },
+  credits = { "a whole number, 1 or more", function(value)
+    return is_whole(value, 1) and value < 2 ^ 53
+  end },
   rate = { "a number of requests per second above 0", is_positive },
   records = { "a whole number, 0 or more, or a table of them by module name", function(value)
     return type(value) == "table" or (is_whole(value, 0) and value <= RECORDS_MAX)
@@ -43,13 +47,26 @@ local function sorted_names(set)
     names[#names + 1] = name
   end
   table.sort(names)
-  return table.concat(names, ", ")
+  return names
 end
+
+--- What there is to say of an option that nobody knows.
+---@param name any
+---@param known table<string, any> the options that there are, by name
+---@return string message such as `unknown option 'sead'; did you mean 'seed'? (it takes …)`
+function M.unknown(name, known)
+  local names = sorted_names(known)
+  local hint = type(name) == "string" and suggest.hint(name, names) or ""
+  return ("unknown option '%s'%s (it takes %s)"):format(tostring(name), hint, table.concat(names, ", "))
+end
+
+--- The options of `zohocrm.sandbox.new`, by name.
+M.engine = rules
 
 local function check_known(given, known, what, level)
   for name in pairs(given) do
     if known[name] == nil then
-      error(("%s: unknown option '%s'; known are: %s"):format(what, tostring(name), sorted_names(known)), level + 1)
+      error(what .. ": " .. M.unknown(name, known), level + 1)
     end
   end
 end
@@ -96,6 +113,7 @@ function M.check(given, level)
     api_key = given.api_key or "sandbox",
     search_delay = given.search_delay or 0,
     rate = given.rate,
+    credits = given.credits,
   }
 end
 

@@ -156,6 +156,8 @@ local function answer(state, request)
     return answer_connections(state, request, segments[2])
   end
   state.connections:check(request.headers["maton-connection"])
+  request.reached_crm = true
+  state.credits:check()
   if segments[2] ~= "crm" or segments[3] ~= "v8" then
     answers.refuse(404, "INVALID_URL_PATTERN")
   end
@@ -181,11 +183,12 @@ function M.answer(state, request)
   local ok, result = xpcall(function()
     return answer(state, request)
   end, with_traceback)
-  if ok then
-    return result
-  end
   -- Anything but a refusal is a fault of the sandbox itself: it must not look like an answer.
-  return answers.refused(result) or error(result, 0)
+  local response = ok and result or answers.refused(result) or error(result, 0)
+  if request.reached_crm then
+    state.credits:charge(request.record_count, response)
+  end
+  return response
 end
 
 return M

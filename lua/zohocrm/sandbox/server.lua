@@ -11,6 +11,8 @@
 --- From a shell: `lua5.4 -e 'require("zohocrm.sandbox.server").run()'`.
 -- @module zohocrm.sandbox.server
 
+local raise = require("zohocrm.raise")
+local engine_options = require("zohocrm.sandbox.options")
 local certificate = require("zohocrm.sandbox.server.certificate")
 local nginx_conf = require("zohocrm.sandbox.server.nginx_conf")
 local ports = require("zohocrm.sandbox.server.ports")
@@ -53,28 +55,37 @@ local OPTIONS = {
   gzip = { is_boolean, "true or false", true },
 }
 
--- Splits the options into the server's (defaults filled in) and the engine's. Raises at the caller of `start`.
-local function split_options(options, level)
+local function unknown_option(name)
+  local known = {}
+  for _, options in ipairs { OPTIONS, engine_options.engine } do
+    for known_name in pairs(options) do known[known_name] = true end
+  end
+  return "the sandbox server: " .. engine_options.unknown(name, known)
+end
+
+-- Splits the options into the server's (defaults filled in) and the engine's; or gives nil and what is wrong.
+local function split_options(options)
   if options ~= nil and type(options) ~= "table" then
-    error("the sandbox server takes a table of options, not a " .. type(options), level)
+    return nil, "the sandbox server takes a table of options, not a " .. type(options)
   end
   local own, engine = {}, {}
   for name, option in pairs(OPTIONS) do own[name] = option[3] end
   for name, value in pairs(options or {}) do
     local option = OPTIONS[name]
-    if not option then
+    if not option and not engine_options.engine[name] then
+      return nil, unknown_option(name)
+    elseif not option then
       engine[name] = value
     elseif not option[1](value) then
-      error(("%s must be %s, not %s"):format(name, option[2], tostring(value)), level)
+      local shown = type(value) == "string" and ("the string %q"):format(value) or tostring(value)
+      return nil, ("%s must be %s, not %s"):format(name, option[2], shown)
     else
       own[name] = value
     end
   end
-  -- Made only to be checked, here where the caller's line is known; nginx makes its own.
-  local sample = {}
-  for name, value in pairs(engine) do sample[name] = value end
-  local ok, message = pcall(require("zohocrm.sandbox").new, sample)
-  if not ok then error((tostring(message):gsub("^[^\n:]+:%d+: ", "")), level) end
+  -- Made only to be checked, while there is a caller to tell; nginx makes its own.
+  local ok, message = pcall(require("zohocrm.sandbox").new, engine)
+  if not ok then return nil, (tostring(message):gsub("^[^\n:]+:%d+: ", ""):gsub("^zohocrm%.sandbox%.new: ", "")) end
   return own, engine
 end
 
@@ -145,7 +156,7 @@ end
 
 local function make_folder()
   local status, output = shell.capture('umask 077; mktemp -d "${TMPDIR:-/tmp}/zohocrm-sandbox.XXXXXX"')
-  if status ~= 0 then error("cannot make a temporary folder: " .. output, 0) end
+  if status ~= 0 then return nil, "cannot make a temporary folder: " .. output end
   return output:match("^[^\n]*")
 end
 
@@ -258,29 +269,27 @@ local function try(nginx, folder, own, engine, parent)
   return make_handle(folder, pid, port, tls_port, engine.api_key)
 end
 
-local function check_ports(own, level)
-  if own.port and own.port == own.tls_port then error("port and tls_port must differ", level) end
+-- What is wrong with the ports that were asked for, or nil.
+local function port_fault(own)
+  if own.port and own.port == own.tls_port then return "port and tls_port must differ" end
   for _, name in ipairs { "port", "tls_port" } do
     if own[name] and ports.is_taken(own[name]) then
-      error(("%s %d is already in use; leave it out to have a free one chosen"):format(name, own[name]), level)
+      return ("%s %d is already in use; leave it out to have a free one chosen"):format(name, own[name])
     end
   end
 end
 
---- Starts a server and waits until it answers. It stops by `handle:stop()`, when the handle is collected or goes out
---- of a `local handle <close>`, and at the latest when this process ends, however it ends.
----@param options? table engine options of `zohocrm.sandbox.new`, and:
---- `port`, `tls_port` (default: free ones); `latency`: seconds that each answer is held back (default 0);
---- `gzip`: compress for clients that accept it (default true); `keepalive_timeout` in seconds (default 75).
----@return zohocrm.sandbox.Server handle
---- Raises where an option is wrong, a port is taken, a program is missing (and which package has it), or nginx does
---- not start (with the reason it gave).
-function M.start(options)
-  local own, engine = split_options(options, 3)
-  check_ports(own, 3)
+-- Starts a server: a handle, or nil and why there is none.
+local function open(options)
+  local own, engine = split_options(options)
+  if not own then return nil, engine end
+  local fault = port_fault(own)
+  if fault then return nil, fault end
   local nginx, missing = nginx_conf.find()
-  if not nginx then error(missing, 2) end
-  local parent, folder = shell.own_pid(), make_folder()
+  if not nginx then return nil, missing end
+  local folder, no_folder = make_folder()
+  if not folder then return nil, no_folder end
+  local parent = shell.own_pid()
   local ok, handle, message = pcall(function()
     assert(certificate.make(folder))
     local made, why, other_ports
@@ -292,7 +301,21 @@ function M.start(options)
   end)
   if ok and handle then return handle end
   remove_folder(folder)
-  error("the sandbox server did not start: " .. tostring(ok and message or handle), 2)
+  return nil, "the sandbox server did not start: " .. tostring(ok and message or handle)
+end
+
+--- Starts a server and waits until it answers. It stops by `handle:stop()`, when the handle is collected or goes out
+--- of a `local handle <close>`, and at the latest when this process ends, however it ends.
+---@param options? table engine options of `zohocrm.sandbox.new`, and:
+--- `port`, `tls_port` (default: free ones); `latency`: seconds that each answer is held back (default 0);
+--- `gzip`: compress for clients that accept it (default true); `keepalive_timeout` in seconds (default 75).
+---@return zohocrm.sandbox.Server handle
+--- Raises, at the caller's line, where an option is wrong, a port is taken, a program is missing (and which package has
+--- it), or nginx does not start (with the reason it gave).
+function M.start(options)
+  if options == M then raise("call it as server.start{…}, with a dot") end
+  local handle, message = open(options)
+  return handle or raise(message)
 end
 
 --- Stops the server, waits until it has gone, and removes its temporary folder. Answers that have begun are sent.
@@ -341,9 +364,10 @@ end
 
 --- Serves in the foreground until Ctrl-C, after printing the addresses and the environment to use them.
 ---@param arguments? string|string[] such as `"--leads 100000 --port 8080"`; `--help` prints them all
----@return integer status 0. Raises where it cannot start, and where nginx ends by itself.
+---@return integer status 0; 2 where an argument is wrong or the server cannot start, 1 where nginx ends by itself: the
+--- error output then says why
 function M.run(arguments)
-  return require("zohocrm.sandbox.server.command").run(M, arguments)
+  return require("zohocrm.sandbox.server.command").run(open, arguments)
 end
 
 return M

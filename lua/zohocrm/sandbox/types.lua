@@ -61,20 +61,9 @@ function checkers.picklist(value, field)
   return value
 end
 
-local function is_list(value)
-  if type(value) ~= "table" then
-    return false
-  end
-  local count = 0
-  for _ in pairs(value) do
-    count = count + 1
-  end
-  return count == #value
-end
-M.is_list = is_list
 
 function checkers.multiselectpicklist(value, field)
-  if not is_list(value) then
+  if not json.was_array(value) then
     return ill_typed("jsonarray")
   end
   local chosen, seen = json.array(), {}
@@ -221,7 +210,7 @@ checkers.ALARM = object_with("ALARM")
 checkers.RRULE = object_with("RRULE")
 
 local function check_tags(value)
-  if not is_list(value) then
+  if not json.was_array(value) then
     return ill_typed("jsonarray")
   end
   local names = json.array()

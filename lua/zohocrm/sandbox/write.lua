@@ -8,7 +8,7 @@ local present = require("zohocrm.sandbox.present")
 local read = require("zohocrm.sandbox.read")
 local schema = require("zohocrm.sandbox.schema")
 local time = require("zohocrm.sandbox.time")
-local types = require("zohocrm.sandbox.types")
+
 local users = require("zohocrm.sandbox.users")
 local validate = require("zohocrm.sandbox.validate")
 
@@ -26,7 +26,7 @@ local function check_trigger(body)
     return
   end
   local supported = parameters.set(triggers)
-  local good = types.is_list(body.trigger)
+  local good = json.was_array(body.trigger)
   for _, name in ipairs(good and body.trigger or {}) do
     good = good and supported[name]
   end
@@ -41,13 +41,13 @@ end
 -- The records of a body, or the end of the request.
 local function records_of(request, most)
   local body = json.decode(request.body)
-  if type(body) ~= "table" or body[1] ~= nil then
+  if not json.was_object(body) then
     answers.refuse(400, "UNABLE_TO_PARSE_DATA_TYPE")
   end
   if body.data == nil or body.data == json.null then
     answers.refuse(400, "MANDATORY_NOT_FOUND", { api_name = "data" })
   end
-  if not types.is_list(body.data) or #body.data == 0 then
+  if not json.was_array(body.data) or #body.data == 0 then
     answers.refuse(400, "INVALID_DATA", { api_name = "data", json_path = "$.data", expected_data_type = "jsonarray" })
   end
   if #body.data > most then
@@ -55,6 +55,7 @@ local function records_of(request, most)
       "count of records in your request exceeds the limit")
   end
   check_trigger(body)
+  request.record_count = #body.data
   return body.data, body
 end
 
@@ -148,7 +149,7 @@ local function each_record(data, write)
   local results = {}
   for i, sent in ipairs(data) do
     local path = ("$.data[%d]"):format(i - 1)
-    if type(sent) ~= "table" or sent[1] ~= nil then
+    if not json.was_object(sent) then
       results[i] = answers.fault("INVALID_DATA", { json_path = path, expected_data_type = "jsonobject" })
     else
       results[i] = write(sent, path)
@@ -257,7 +258,7 @@ local function duplicate_fields(module, body)
     for _, field in ipairs(module.uniques) do
       allowed[#allowed + 1] = field.api_name
     end
-    local set, good = parameters.set(allowed), types.is_list(wanted)
+    local set, good = parameters.set(allowed), json.was_array(wanted)
     for _, name in ipairs(good and wanted or {}) do
       good = good and set[name]
       add(name)

@@ -2,8 +2,11 @@
 -- @module zohocrm.sandbox.server.command
 
 local shell = require("zohocrm.sandbox.server.shell")
+local suggest = require("zohocrm.suggest")
 
 local M = {}
+
+local MISUSED, ENDED_BY_ITSELF = 2, 1 -- exit statuses
 
 local function set(name)
   return function(options, value) options[name] = value end
@@ -13,6 +16,17 @@ local function set_leads(options, value)
   options.records = type(options.records) == "table" and options.records or {}
   options.records.Leads = value
 end
+
+-- By the word that --help shows: what it is, and how it is read from a text; nil where it cannot be.
+local VALUES = {
+  N = { "a whole number", function(text)
+    local value = tonumber(text)
+    return value and value % 1 == 0 and value or nil
+  end },
+  NUMBER = { "a number", tonumber },
+  SECONDS = { "a number of seconds", tonumber },
+  KEY = { "a text", function(text) return text ~= "" and text or nil end },
+}
 
 -- In the order in which --help lists them.
 local ARGUMENTS = {
@@ -24,7 +38,8 @@ local ARGUMENTS = {
   { "--tls-port", "N", set("tls_port"), "port of HTTPS (default: a free one)" },
   { "--latency", "SECONDS", set("latency"), "hold each answer back (default: 0)" },
   { "--search-delay", "SECONDS", set("search_delay"), "until a write is found by search (default: 0)" },
-  { "--rate", "N", set("rate"), "requests per second before 429 (default: no limit)" },
+  { "--credits", "N", set("credits"), "API credits of 24 hours before 429 (default: not counted)" },
+  { "--rate", "NUMBER", set("rate"), "requests per second before 429 (default: no limit)" },
 }
 
 local function usage()
@@ -36,31 +51,41 @@ local function usage()
 end
 
 local function find(name)
+  local names = { "--help" }
   for _, argument in ipairs(ARGUMENTS) do
     if argument[1] == name then return argument end
+    names[#names + 1] = argument[1]
   end
+  return nil, ("unknown argument '%s'%s (--help lists them)"):format(name, suggest.hint(name, names))
 end
 
--- Returns the options for `start`, or nil where help is asked for.
+-- Returns the options for `start`, or nil and what is wrong.
 local function parse(words)
   local options = {}
   local i = 1
   while i <= #words do
-    local name, value = words[i]:match("^(%-%-[%w-]+)=(.*)$")
-    name = name or words[i]
-    if name == "--help" or name == "-h" then return nil end
-    local argument = find(name)
-    if not argument then error(("unknown argument '%s'\n%s"):format(name, usage()), 0) end
-    if not value then
+    local name, text = words[i]:match("^(%-%-[%w-]+)=(.*)$")
+    local argument, unknown = find(name or words[i])
+    if not argument then return nil, unknown end
+    if not text then
       i = i + 1
-      value = words[i]
+      text = words[i]
     end
-    if argument[2] ~= "KEY" then value = tonumber(value) end
-    if not value then error(("%s needs a value: %s"):format(name, argument[2]), 0) end
+    local what, read = VALUES[argument[2]][1], VALUES[argument[2]][2]
+    if not text then return nil, ("%s needs %s"):format(argument[1], what) end
+    local value = read(text)
+    if not value then return nil, ("%s takes %s, not '%s'"):format(argument[1], what, text) end
     argument[3](options, value)
     i = i + 1
   end
   return options
+end
+
+local function asks_for_help(words)
+  for _, word in ipairs(words) do
+    if word == "--help" or word == "-h" then return true end
+  end
+  return false
 end
 
 local function split(arguments)
@@ -83,6 +108,8 @@ local function print_addresses(handle)
     words[i] = pair[1] .. "=" .. (plain and pair[2] or shell.quote(pair[2]))
   end
   lines[#lines + 1] = "  export " .. table.concat(words, " ")
+  lines[#lines + 1] = ("  curl -H %s %s"):format(shell.quote("Authorization: Bearer " .. handle.api_key),
+    shell.quote(handle.gateway_url .. "/crm/v8/Leads?fields=Last_Name&per_page=3"))
   lines[#lines + 1] = ""
   lines[#lines + 1] = "Ctrl-C stops it."
   print(table.concat(lines, "\n"))
@@ -94,23 +121,36 @@ while alive %d; do sleep 0.5; done
 exit 3
 ]]
 
+local function complain(message)
+  io.stderr:write("zohocrm sandbox: ", message, "\n")
+end
+
 --- See `zohocrm.sandbox.server.run`.
----@param server table the module zohocrm.sandbox.server
+---@param start fun(options: table): zohocrm.sandbox.Server|nil, string|nil nil and the reason where it cannot start
 ---@param arguments? string|string[]
 ---@return integer status
-function M.run(server, arguments)
-  local options = parse(split(arguments))
-  if not options then
+function M.run(start, arguments)
+  local words = split(arguments)
+  if asks_for_help(words) then
     print(usage())
     return 0
   end
-  local handle = server.start(options)
+  local options, mistake = parse(words)
+  local handle
+  if options then handle, mistake = start(options) end
+  if not handle then
+    complain(mistake)
+    return MISUSED
+  end
   print_addresses(handle)
   -- Ctrl-C ends the waiting shell, not Lua, which then stops the server in its own time.
   local status = shell.execute(WAIT:format(handle:pid()))
   local log = status == 3 and handle:error_log()
   handle:stop()
-  if log then error("the sandbox server ended by itself; its error log:\n" .. log, 0) end
+  if log then
+    complain("the server ended by itself; its error log:\n" .. log)
+    return ENDED_BY_ITSELF
+  end
   return 0
 end
 

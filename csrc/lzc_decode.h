@@ -1,0 +1,41 @@
+/* Answers straight from the received bytes to Lua values: no copy of the body, no tree in between. */
+#ifndef LZC_DECODE_H
+#define LZC_DECODE_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "zc_buf.h"
+
+/* A document being decoded. It can pause between the elements of an array that is the value of the top-level object:
+ * the array of records. */
+typedef struct lzc_decoding {
+    const char *start; /* the document; LZC_DECODE_PAD readable zero bytes follow it */
+    const char *p;     /* what is next */
+    const char *end;
+    zc_buf *scratch; /* for strings with escapes; owned by whoever owns the document */
+    int phase;
+    int count;         /* elements in the array that is under way */
+    const char *fault; /* static text, once it has failed */
+} lzc_decoding;
+
+#define LZC_DECODE_PAD 16
+#define LZC_DECODE_HOLD 3 /* positions of the table `hold` */
+
+typedef enum lzc_progress { LZC_DECODED, LZC_PAUSED, LZC_FAILED } lzc_progress;
+
+/* Pushes a cache of strings, for lzc_decode_step's `keys`. array_mt: stack index of the metatable that empty arrays
+ * get.
+ */
+void lzc_decode_open(lua_State *L, int array_mt);
+
+/* Begins. Checks that the bytes are UTF-8; false: `fault` says where not. */
+bool lzc_decode_begin(lzc_decoding *d, const char *text, size_t n, zc_buf *scratch);
+
+/* Goes on for at most `elements` elements of top-level arrays (0: to the end). `keys`: stack index of what
+ * lzc_decode_open left; `hold`: stack index of a table that keeps the unfinished value between steps. LZC_DECODED: the
+ * value is pushed (nil for null). LZC_PAUSED: nothing is pushed. LZC_FAILED: a sentence is pushed. */
+lzc_progress lzc_decode_step(lua_State *L, lzc_decoding *d, int keys, int hold, int elements);
+
+#endif

@@ -1,0 +1,319 @@
+--- Pages that are asked before the caller needs them: how many, in which order they are handed out, what is cancelled, and
+--- how a walk that broke off is taken up again.
+local doors = require("spec.support.doors")
+local fault_server = require("spec.support.fault_server")
+local zohocrm = require("zohocrm")
+
+local reply = fault_server.reply
+
+-- A page of a list whose records are numbered from 1, as a server would answer it.
+local function page_of(number, size, total, token)
+  local items = {}
+  for i = (number - 1) * size + 1, math.min(number * size, total) do
+    items[#items + 1] = ('{"id":"%d"}'):format(100000 - i)
+  end
+  return ('{"data":[%s],"info":{"page":%d,"per_page":%d,"count":%d,"more_records":%s,"next_page_token":%s}}'):format(
+    table.concat(items, ","), number, size, #items, tostring(number * size < total), token and '"' .. token .. '"' or "null")
+end
+
+describe("pages ahead", function()
+  local http
+
+  for _, door in ipairs(doors) do
+    if door.name == "http" then
+      http = door
+    end
+  end
+
+  describe("asked of the sandbox", function()
+    local sandbox, crm
+
+    setup(function()
+      sandbox = http.start { records = { Leads = 2300 } }
+    end)
+
+    teardown(function()
+      sandbox.stop()
+    end)
+
+    before_each(function()
+      sandbox.reset()
+      local given = sandbox.client_options
+      given.rate = 0
+      crm = zohocrm.new(given)
+    end)
+
+    after_each(function()
+      crm:close()
+    end)
+
+    -- The numbers of the pages that were asked, sorted: those that leave together may arrive in any order.
+    local function pages_asked()
+      local list = {}
+      for _, request in ipairs(sandbox.requests()) do
+        list[#list + 1] = tonumber(request.query.page)
+      end
+      table.sort(list)
+      return list
+    end
+
+    local function settle(expected)
+      local socket = require("socket")
+      for _ = 1, 200 do
+        if #sandbox.requests() >= expected then
+          break
+        end
+        socket.sleep(0.01)
+      end
+      socket.sleep(0.05) -- time for one too many to come
+      return pages_asked()
+    end
+
+    it("double as they prove useful: 1, then 2, then 4", function()
+      local walk = crm.Leads:pages { fields = "id", per_page = 10 }
+      assert.equal(10, #walk())
+      assert.same({ 1, 2, 3 }, settle(3))
+      assert.equal(10, #walk())
+      assert.equal(10, #walk())
+      -- three were of use, so four are ahead
+      assert.same({ 1, 2, 3, 4, 5, 6, 7 }, settle(7))
+      walk:close()
+    end)
+
+    it("are never more than prefetch says", function()
+      local walk = crm.Leads:pages { fields = "id", per_page = 10, prefetch = 3 }
+      walk()
+      assert.same({ 1, 2, 3, 4 }, settle(4))
+      walk()
+      assert.same({ 1, 2, 3, 4, 5 }, settle(5))
+      walk:close()
+    end)
+
+    it("are none with prefetch = 0", function()
+      local walk = crm.Leads:pages { fields = "id", per_page = 10, prefetch = 0 }
+      walk()
+      assert.same({ 1 }, settle(1))
+      walk:close()
+    end)
+
+    it("are none that a limit cannot need", function()
+      assert.equal(45, #assert(crm.Leads:all { fields = "id", per_page = 10, limit = 45, prefetch = 9 }))
+      assert.same({ 1, 2, 3, 4, 5 }, settle(5))
+    end)
+
+    for _, prefetch in ipairs { false, 0, 1, 4, 9, 50 } do
+      it("come in the server's order, past record 2,000 by token, with prefetch = " .. tostring(prefetch or nil), function()
+        local last, count
+        count = 0
+        for lead in crm.Leads:each { fields = "id", prefetch = prefetch or nil } do
+          assert.is_true(last == nil or lead.id < last)
+          last, count = lead.id, count + 1
+        end
+        assert.equal(2300, count)
+        local by_token = 0
+        for _, request in ipairs(sandbox.requests()) do
+          by_token = by_token + (request.query.page_token and 1 or 0)
+        end
+        assert.equal(2, by_token)
+        assert.equal(12, #sandbox.requests())
+      end)
+    end
+
+    it("are on their way by token while the caller works", function()
+      local walk = crm.Leads:pages { fields = "id", page = 10 }
+      walk()
+      settle(2)
+      assert.is_string(sandbox.requests()[2].query.page_token)
+      walk:close()
+    end)
+
+    it("in a search stop where a search stops", function()
+      local count = 0
+      local fine, err = pcall(function()
+        for _ in crm.Leads:each { criteria = "(id:not_equal:1)", fields = "id" } do
+          count = count + 1
+        end
+      end)
+      assert.same({ false, "invalid", 2000, 2000 }, { fine, err.kind, count, err.delivered })
+      assert.matches("2,000", tostring(err))
+      assert.is_nil(err.resume)
+      assert.equal(10, #sandbox.requests())
+    end)
+  end)
+
+  describe("asked of a server with troubles", function()
+    local faults
+
+    setup(function()
+      faults = fault_server.start()
+    end)
+
+    teardown(function()
+      faults:stop()
+    end)
+
+    local function client(options)
+      local given = { api_key = "k", gateway_url = faults.url .. "/zoho-crm", control_url = faults.url, rate = 0, retries = 0 }
+      for name, value in pairs(options or {}) do
+        given[name] = value
+      end
+      return zohocrm.new(given)
+    end
+
+    local function ids(walk)
+      local list = {}
+      local fine, err = pcall(function()
+        for record in walk do
+          list[#list + 1] = tonumber(record.id)
+        end
+      end)
+      return list, not fine and err or nil
+    end
+
+    local function numbers(first, last)
+      local list = {}
+      for i = first, last do
+        list[#list + 1] = 100000 - i
+      end
+      return list
+    end
+
+    -- The script answers in the order of arrival; which page arrived first is told by what was received.
+    local function page_asked(request)
+      return tonumber(request.target:match("[?&]page=(%d+)"))
+    end
+
+    it("are handed out in order when a later one is answered first", function()
+      -- one connection each: the second answer is held back while the third comes at once
+      faults:script {
+        reply { body = page_of(1, 10, 30) },
+        { { wait = 0.3 }, reply { body = page_of(2, 10, 30) } },
+        reply { body = page_of(3, 10, 30) },
+      }
+      local list, err = ids(client().Leads:each { fields = "id", per_page = 10, prefetch = 2 })
+      local received = faults:received()
+      if page_asked(received[2]) == 2 then
+        assert.is_nil(err)
+        assert.same(numbers(1, 30), list)
+      else -- the two crossed: each got the other's page, and the walk says so rather than mix them up
+        assert.equal("conflict", err.kind)
+      end
+    end)
+
+    it("are cancelled when the walk is closed, and free the connection", function()
+      faults:script { reply { body = page_of(1, 10, 100) }, { { hang = true } }, { { hang = true } } }
+      local walk = client().Leads:each { fields = "id", per_page = 10 }
+      walk()
+      for _ = 1, 100 do
+        if #faults:received() == 3 then
+          break
+        end
+        require("socket").sleep(0.01)
+      end
+      assert.equal(3, #faults:received())
+      walk:close()
+      local open
+      for _ = 1, 100 do
+        open = select(2, faults:connections())
+        if open == 0 then
+          break
+        end
+        require("socket").sleep(0.01)
+      end
+      assert.is_true(open <= 1) -- at most the idle one that served the first page
+    end)
+
+    if _VERSION == "Lua 5.4" then
+      it("are cancelled when a loop is left (Lua 5.4)", function()
+        faults:script { reply { body = page_of(1, 10, 100) }, { { hang = true } }, { { hang = true } } }
+        local crm = client()
+        local count = 0
+        for _ in crm.Leads:each { fields = "id", per_page = 10 } do
+          count = count + 1
+          if count == 3 then
+            break
+          end
+        end
+        faults:script { reply { body = page_of(1, 10, 10) } }
+        assert.equal(10, #assert(crm.Leads:list { fields = "id" })) -- nothing stands in the way
+      end)
+    end
+
+    it("that fail say how many records came, and the walk goes on from there", function()
+      faults:script {
+        reply { body = page_of(1, 10, 30) }, reply { body = page_of(2, 10, 30) },
+        reply { status = 500, body = '{"message":"boom"}' },
+      }
+      local crm = client()
+      local list, err = ids(crm.Leads:each { fields = "id", per_page = 10, prefetch = 0 })
+      assert.same(numbers(1, 20), list)
+      assert.equal("server", err.kind)
+      assert.equal(20, err.delivered)
+      assert.same({ page = 3, delivered = 20 }, err.resume)
+      assert.matches("20 records were delivered before; the option resume = err%.resume goes on from there", tostring(err))
+      faults:script { reply { body = page_of(3, 10, 30) } }
+      list, err = ids(crm.Leads:each { fields = "id", per_page = 10, resume = err.resume })
+      assert.is_nil(err)
+      assert.same(numbers(21, 30), list)
+      assert.equal(3, page_asked(faults:received()[1]))
+    end)
+
+    it("by token that fail are taken up by that token", function()
+      faults:script {
+        reply { body = page_of(10, 200, 2600, "T11") }, reply { body = page_of(11, 200, 2600, "T12") },
+        reply { status = 500, body = '{"message":"boom"}' },
+      }
+      local crm = client()
+      local list, err = ids(crm.Leads:each { fields = "id", page = 10 })
+      assert.equal(400, #list)
+      assert.same({ page_token = "T12", delivered = 400 }, err.resume)
+      faults:script { reply { body = page_of(12, 200, 2600, "T13") }, reply { body = page_of(13, 200, 2600) } }
+      list, err = ids(crm.Leads:each { fields = "id", resume = err.resume, limit = 500 })
+      assert.is_nil(err)
+      assert.equal(100, #list) -- the limit counts what came before
+      assert.matches("page_token=T12", faults:received()[1].target)
+    end)
+
+    it("by a token that expired begin anew, passing over what was delivered", function()
+      faults:script {
+        reply { body = page_of(10, 200, 2300, "T11") },
+        reply { status = 400, body = '{"code":"EXPIRED_VALUE","details":{"param_name":"page_token"},'
+          .. '"message":"Page token expired","status":"error"}' },
+      }
+      local crm = client()
+      local list, err = ids(crm.Leads:each { fields = "id", page = 10 })
+      assert.equal(200, #list)
+      assert.equal("EXPIRED_VALUE", err.code)
+      assert.same({ after = "98000", delivered = 200 }, err.resume)
+      faults:script { reply { body = page_of(1, 200, 400) }, reply { body = page_of(2, 200, 400) } }
+      list = ids(crm.Leads:each { fields = "id", resume = { after = "99700" } })
+      assert.same(numbers(301, 400), list)
+    end)
+
+    it("of a list that moved underneath are refused, and the walk can go on without doubles", function()
+      -- somebody put a record on top: what ended page 1 begins page 2
+      local moved = page_of(2, 10, 30):gsub('"99989"', '"99990"', 1)
+      faults:script { reply { body = page_of(1, 10, 30) }, reply { body = moved } }
+      local crm = client()
+      local list, err = ids(crm.Leads:each { fields = "id", per_page = 10, prefetch = 0 })
+      assert.same(numbers(1, 10), list)
+      assert.equal("conflict", err.kind)
+      assert.matches("the list changed during the walk: record 99990 came twice", tostring(err))
+      assert.same({ page = 2, delivered = 10, skip = { "99990" } }, err.resume)
+      faults:script { reply { body = moved }, reply { body = page_of(3, 10, 30) } }
+      list, err = ids(crm.Leads:each { fields = "id", per_page = 10, prefetch = 0, resume = err.resume })
+      assert.is_nil(err)
+      assert.equal(19, #list)
+      assert.equal(99988, list[1])
+    end)
+
+    it("asked in vain are never more than were of use", function()
+      -- three pages: the walk may ask beyond, but not far
+      faults:script { reply { body = page_of(1, 10, 30) }, reply { body = page_of(2, 10, 30) }, reply { body = page_of(3, 10, 30) },
+        reply { status = 204 }, reply { status = 204 }, reply { status = 204 }, reply { status = 204 } }
+      local crm = client { concurrency = 1 } -- one connection, so the script meets the pages in order
+      assert.equal(30, #assert(crm.Leads:all { fields = "id", per_page = 10 }))
+      assert.is_true(#faults:received() <= 6)
+    end)
+  end)
+end)
