@@ -50,6 +50,11 @@ ifndef CURL_LIBS
 CURL_LIBS := $(or $(shell $(PKG_CONFIG) --libs libcurl 2>/dev/null),-lcurl)
 endif
 
+# Decompresses answers where it is installed; else libcurl does, in more than twice the time. LIBDEFLATE= leaves it out.
+LIBDEFLATE     ?= $(shell $(PKG_CONFIG) --exists libdeflate 2>/dev/null && echo 1)
+DEFLATE_CFLAGS := $(if $(LIBDEFLATE),-DZC_LIBDEFLATE $(shell $(PKG_CONFIG) --cflags libdeflate 2>/dev/null))
+DEFLATE_LIBS   := $(if $(LIBDEFLATE),$(or $(shell $(PKG_CONFIG) --libs libdeflate 2>/dev/null),-ldeflate))
+
 # --- how it is compiled -----------------------------------------------------------------------------------------
 # Kept apart from CFLAGS and LDFLAGS, so that setting those never loses what the module cannot do without.
 BUILD      ?= build/$(LUA_ABI)
@@ -69,7 +74,7 @@ MODULE  := $(BUILD)/zohocrm/core.so
 LUA_SOURCES := $(sort $(shell find lua -name '*.lua' 2>/dev/null))
 
 # --- what the checks use ----------------------------------------------------------------------------------------
-DEPS := pkg-config gcc libc6-dev make ca-certificates openssl lua5.4 liblua5.4-dev libcurl4-openssl-dev \
+DEPS := pkg-config gcc libc6-dev make ca-certificates openssl lua5.4 liblua5.4-dev libcurl4-openssl-dev libdeflate-dev \
         lua-cjson lua-busted lua-socket 'luajit2|luajit' 'libluajit2-5.1-dev|libluajit-5.1-dev' 'nginx|openresty' \
         'libnginx-mod-http-lua|openresty'
 DEPS_LINT := lua-check luarocks clang clang-format clang-tidy cppcheck valgrind binutils
@@ -111,11 +116,11 @@ requirements:
 
 $(MODULE): $(OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(OWN_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS) $(CURL_LIBS)
+	$(CC) $(OWN_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS) $(CURL_LIBS) $(DEFLATE_LIBS)
 
 $(BUILD)/obj/%.o: csrc/%.c | requirements
 	@mkdir -p $(@D)
-	$(CC) $(OWN_CFLAGS) $(LUA_CFLAGS) $(CURL_CFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(OWN_CFLAGS) $(LUA_CFLAGS) $(CURL_CFLAGS) $(DEFLATE_CFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(OBJECTS:.o=.d)
 
@@ -255,7 +260,7 @@ lint-luacheck: ## luacheck over every Lua file
 lint-clang-format: ## the C layout
 	clang-format --dry-run -Werror $(wildcard csrc/*.c csrc/*.h)
 lint-clang-tidy: | requirements ## clang's static analysis
-	clang-tidy --quiet $(SOURCES) -- -std=c11 $(LUA_CFLAGS) $(CURL_CFLAGS)
+	clang-tidy --quiet $(SOURCES) -- -std=c11 $(LUA_CFLAGS) $(CURL_CFLAGS) $(DEFLATE_CFLAGS)
 lint-cppcheck: ## cppcheck's static analysis
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  --suppressions-list=.cppcheck csrc

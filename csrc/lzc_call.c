@@ -14,8 +14,9 @@
 enum { ANCHOR_CLIENT = 1, ANCHOR_HOLD };
 
 /* Headers that are the client's own, and the ones by which a request could be split. */
-static const char *const reserved_headers[] = {"Authorization",     "Host",       "Content-Length",
-                                               "Transfer-Encoding", "Connection", "Proxy-Authorization"};
+static const char *const reserved_headers[] = {
+    "Authorization",   "Host",       "Content-Length",     "Transfer-Encoding",
+    "Accept-Encoding", "Connection", "Proxy-Authorization"};
 
 static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE", NULL};
 

@@ -46,6 +46,17 @@ zc_status zc_buf_putc(zc_buf *buf, char c)
     return zc_buf_append(buf, &c, 1);
 }
 
+zc_status zc_buf_room(zc_buf *buf, size_t n)
+{
+    return reserve(buf, n);
+}
+
+void zc_buf_grown(zc_buf *buf, size_t n)
+{
+    buf->len += n;
+    buf->data[buf->len] = '\0';
+}
+
 zc_status zc_buf_pad(zc_buf *buf, size_t n)
 {
     size_t limit = buf->limit;

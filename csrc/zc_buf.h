@@ -24,6 +24,9 @@ zc_status zc_buf_append(zc_buf *buf, const void *bytes, size_t n);
 zc_status zc_buf_puts(zc_buf *buf, const char *text);
 /* Appends one byte. */
 zc_status zc_buf_putc(zc_buf *buf, char c);
+/* Makes sure that n bytes can be written behind the content, at data + len; zc_buf_grown then counts them in. */
+zc_status zc_buf_room(zc_buf *buf, size_t n);
+void zc_buf_grown(zc_buf *buf, size_t n);
 /* Makes sure that n zero bytes that are not part of the content follow it. ZC_OK or ZC_ENOMEM. */
 zc_status zc_buf_pad(zc_buf *buf, size_t n);
 /* Forgets the content, keeps the memory. */

@@ -1,6 +1,7 @@
 /* Building a call, and its end as memory. What happens in between is zc_client.c's. */
 #define _POSIX_C_SOURCE 200809L
 #include "zc_client_private.h"
+#include "zc_inflate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,8 @@ zc_status zc_call_finish_headers(zc_call *call)
         status = zc_call_header(call, "Authorization", value.data);
     if (status == ZC_OK) /* no pause of a second before large bodies */
         status = curl_slist_append(call->headers, "Expect:") != NULL ? ZC_OK : ZC_ENOMEM;
+    if (status == ZC_OK && zc_inflate_accepts() != NULL)
+        status = zc_call_header(call, "Accept-Encoding", zc_inflate_accepts());
     if (status == ZC_OK && !call->has_body) /* libcurl would call an empty body a form */
         status = curl_slist_append(call->headers, "Content-Type:") != NULL ? ZC_OK : ZC_ENOMEM;
     if (value.data != NULL)

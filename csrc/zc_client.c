@@ -22,6 +22,7 @@ void zc_client_release(zc_client *client)
     zc_buf_free(&client->base[ZC_GATEWAY]);
     zc_buf_free(&client->base[ZC_CONTROL]);
     zc_rate_free(&client->rate);
+    zc_buf_free(&client->spare);
     free(client);
 }
 

@@ -24,6 +24,7 @@ struct zc_client {
     size_t max_response_bytes;
     bool offline;
 
+    zc_buf spare; /* memory for decompressing, kept from call to call */
     zc_rate rate;
     double per_second;
     zc_pace pace;
@@ -51,7 +52,7 @@ zc_status zc_call_finish_headers(zc_call *call);
 zc_status zc_http_open(zc_client *client);
 /* Closes them. In a forked child they are dropped instead: the connections are the parent's. */
 void zc_http_close(zc_client *client, bool forked);
-/* Hands the call to libcurl. */
+/* Hands the call to libcurl. ZC_ENOMEM; ZC_EINVAL when libcurl refuses, with the verdict filled in. */
 zc_status zc_http_send(zc_call *call);
 /* Takes the call back from libcurl. */
 void zc_http_drop(zc_call *call);

@@ -2,6 +2,7 @@
  * collect bytes; nothing above this file is called from below a libcurl function. */
 #define _POSIX_C_SOURCE 200809L
 #include "zc_client_private.h"
+#include "zc_inflate.h"
 #include "zc_text.h"
 
 #include <arpa/inet.h>
@@ -34,7 +35,8 @@ zc_status zc_http_open(zc_client *client)
         return ZC_ENOMEM;
     }
     curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
-    curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)client->pace.most);
+    /* one more than calls: that of HTTP/2 may be idle while all of them are writes */
+    curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)client->pace.most + 1);
     curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)client->pace.most + 1);
     client->multi = multi;
     client->share = share;
@@ -187,12 +189,17 @@ static CURLcode set_options(CURL *easy, zc_call *call)
     SET(CURLOPT_PATH_AS_IS, 1L);
     SET(CURLOPT_HTTPHEADER, call->headers);
     SET(CURLOPT_USERAGENT, client->user_agent);
-    SET(CURLOPT_ACCEPT_ENCODING, "");
-    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    if (zc_inflate_accepts() == NULL)
+        SET(CURLOPT_ACCEPT_ENCODING, ""); /* libcurl decompresses */
+    if ((curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2) != 0)
+        /* Over HTTP/2 a server that retires a connection refuses the streams that cross its GOAWAY on their way.
+         * libcurl does not tell them from those that were lost, so that what must not be repeated would be reported as
+         * lost. Over HTTP/1.1 nothing crosses: the last answer of a connection says that it is the last. */
+        SET(CURLOPT_HTTP_VERSION, call->repeatable ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
     SET(CURLOPT_MAXAGE_CONN, CONNECTION_IDLE_MAX);
-    SET(CURLOPT_BUFFERSIZE, 128L * 1024L);
+    SET(CURLOPT_BUFFERSIZE, 512L * 1024L); /* a page comes in few pieces */
     SET(CURLOPT_SHARE, client->share);
     SET(CURLOPT_PRIVATE, call);
     SET(CURLOPT_ERRORBUFFER, call->error_text);
@@ -203,6 +210,14 @@ static CURLcode set_options(CURL *easy, zc_call *call)
     /* all limits are kept by zc_schedule.c; libcurl divides this one among the addresses of a name */
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)fmin(fmax(client->connect_timeout * 1000, 1), 1e9));
     return code;
+}
+
+static void describe(zc_call *call, CURLcode code, const char *hint)
+{
+    const char *text = call->error_text[0] != '\0' ? call->error_text : curl_easy_strerror(code);
+    if (code == CURLE_ABORTED_BY_CALLBACK)
+        text = "the connection was lost after the request had been sent";
+    snprintf(call->message, sizeof call->message, "%s%s", text, hint);
 }
 
 zc_status zc_http_send(zc_call *call)
@@ -228,11 +243,15 @@ zc_status zc_http_send(zc_call *call)
         code = set_security(easy, client, plain);
     if (code == CURLE_OK)
         code = set_method(easy, call);
-    if (code == CURLE_OK && !plain) /* wait for the first connection: over HTTP/2 one is enough */
+    if (code == CURLE_OK && !plain && call->repeatable) /* wait for the first connection: over HTTP/2 one is enough */
         code = curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
-    if (code != CURLE_OK || curl_multi_add_handle(client->multi, easy) != CURLM_OK) {
+    if (code == CURLE_OK && curl_multi_add_handle(client->multi, easy) != CURLM_OK)
+        code = CURLE_OUT_OF_MEMORY;
+    if (code != CURLE_OK) {
         curl_easy_cleanup(easy);
-        return ZC_ENOMEM;
+        call->verdict = (zc_verdict){.failure = ZC_FAIL_NETWORK, .retry_after = -1};
+        describe(call, code, " (libcurl refused an option)");
+        return code == CURLE_OUT_OF_MEMORY ? ZC_ENOMEM : ZC_EINVAL;
     }
     call->easy = easy;
 #if LIBCURL_VERSION_NUM < 0x075000
@@ -273,14 +292,6 @@ static const struct {
     {CURLE_BAD_CONTENT_ENCODING, ZC_FAIL_PROTOCOL, false, ""},
     {CURLE_HTTP2, ZC_FAIL_NETWORK, true, ""},
 };
-
-static void describe(zc_call *call, CURLcode code, const char *hint)
-{
-    const char *text = call->error_text[0] != '\0' ? call->error_text : curl_easy_strerror(code);
-    if (code == CURLE_ABORTED_BY_CALLBACK)
-        text = "the connection was lost after the request had been sent";
-    snprintf(call->message, sizeof call->message, "%s%s", text, hint);
-}
 
 bool zc_http_has_left(const zc_call *call)
 {
@@ -350,6 +361,31 @@ void zc_http_overflow(zc_call *call, const zc_buf *which)
                  call->client->max_response_bytes);
 }
 
+/* Decompresses the reply, where that is ours to do. */
+static void decompress(zc_call *call)
+{
+    size_t n = 0;
+    const char *coding = zc_header_find(zc_buf_str(&call->head), "content-encoding", &n);
+    if (zc_inflate_accepts() == NULL || coding == NULL || call->reply.len == 0)
+        return;
+    zc_status status = ZC_EINVAL;
+    if ((n == 4 && strncasecmp(coding, "gzip", n) == 0) || (n == 6 && strncasecmp(coding, "x-gzip", n) == 0))
+        status = zc_inflate(&call->reply, &call->client->spare);
+    else if (n == 8 && strncasecmp(coding, "identity", n) == 0)
+        status = ZC_OK;
+    if (status == ZC_OK)
+        return;
+    if (status == ZC_ETOOBIG) {
+        zc_http_overflow(call, &call->reply);
+        return;
+    }
+    call->verdict.failure = status == ZC_ENOMEM ? ZC_FAIL_MEMORY : ZC_FAIL_PROTOCOL;
+    call->verdict.transient = false;
+    snprintf(call->message, sizeof call->message,
+             "the answer says that it is compressed (%.*s), and cannot be decompressed", (int)(n < 40 ? n : 40),
+             coding);
+}
+
 void zc_http_answered(zc_call *call, long status)
 {
     const zc_env *env = &call->client->env;
@@ -377,8 +413,10 @@ void zc_http_judge(zc_call *call, CURLcode code)
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     verdict->sent = zc_http_has_left(call);
     zc_http_answered(call, status);
-    if (code == CURLE_OK)
+    if (code == CURLE_OK) {
+        decompress(call);
         return;
+    }
     verdict->retry_after = -1;
     if (call->out_of_memory)
         code = CURLE_OUT_OF_MEMORY;

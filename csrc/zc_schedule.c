@@ -105,7 +105,10 @@ static void send_call(zc_call *call)
     zc_status status = client->offline ? ZC_OK : zc_http_send(call);
     if (status != ZC_OK) {
         zc_rate_release(&client->rate, call->slot);
-        fail(call, ZC_FAIL_MEMORY, "not enough memory");
+        if (status == ZC_EINVAL)
+            finish(call); /* the verdict is there */
+        else
+            fail(call, ZC_FAIL_MEMORY, "not enough memory");
         return;
     }
     call->sent_at = call->moved_at = at;

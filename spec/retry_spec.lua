@@ -237,6 +237,7 @@ describe("trying again:", function()
       assert.same({ "not_found", true, 2 }, { err.kind, err.may_have_happened, err.attempts })
       assert.matches("an earlier attempt of this call may have deleted it", tostring(err))
       faults:script { reply { status = 400, body = GONE } }
+      local _
       _, err = zohocrm.new(options()).Leads:delete(ID)
       assert.same({ "not_found" }, { err.kind, err.may_have_happened })
     end)

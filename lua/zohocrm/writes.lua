@@ -17,10 +17,10 @@ local bulk_rules = options.merge(options.call, {
   progress = { kind = "function" },
 })
 
--- Whether a request whose answer was lost is sent again (reference 4.7). A delete is: the second time the record is gone,
--- which is what was asked for. An update is not, unless the caller says so: the fields come out the same, but workflows
--- run twice and Modified_Time moves. Nor is an upsert, which only meets its own record again when every record has a
--- value in a checked field. A create never is: it would double.
+-- Whether a request whose answer was lost is sent again (reference 4.7). A delete is: the second time the record is
+-- gone, which is what was asked for. An update is not, unless the caller says so: the fields come out the same, but
+-- workflows run twice and Modified_Time moves. Nor is an upsert, which only meets its own record again when every record
+-- has a value in a checked field. A create never is: it would double.
 local REPEATABLE = { kind = "boolean", core = true }
 
 -- Reference 4.2: what goes into the body beside `data`.
@@ -282,8 +282,8 @@ end
 ---@param ids string|string[]|function record id, an array of any length, or an iterator of ids, see `create`; an empty
 --- table is an empty array: nothing is sent
 ---@param o? table `wf_trigger`: whether workflows run (default true); `repeatable` (default true: when the answer was
---- lost, it is sent again; a record that is gone by then is reported as "not_found" with `may_have_happened`); for many `on_error`, `progress`, `on_result`
---- (which gets the id as its third argument), `deadline`, see `create`
+--- lost, it is sent again; a record that is gone by then is reported as "not_found" with `may_have_happened`); and for
+--- many `on_error`, `progress`, `on_result` (which gets the id as its third argument), `deadline`, see `create`
 ---@return table|nil details or outcome, see `create`
 ---@return zohocrm.Error|nil
 function Module:delete(ids, o)
