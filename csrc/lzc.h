@@ -39,6 +39,7 @@ typedef struct lzc_call {
     zc_call *call; /* NULL once taken or closed */
     bool raw;      /* the body is wanted as the bytes that came */
     bool begun;    /* decoding has */
+    bool busy;     /* decoding or taking it is under way, or was when an error broke it off */
     lzc_decoding decoding;
 } lzc_call;
 

@@ -28,6 +28,16 @@ static lzc_call *check_call(lua_State *L)
     return box;
 }
 
+/* The call, for a function that works on its answer. Such a function allocates, so that the collector may run anybody's
+ * finalizers meanwhile: these must not find the answer half taken. Nor may who comes after an error. */
+static lzc_call *check_idle(lua_State *L)
+{
+    lzc_call *box = check_call(L);
+    if (box->busy)
+        luaL_error(L, "the call is being taken, or an error broke that off");
+    return box;
+}
+
 /* ---- start -------------------------------------------------------------------------------- */
 
 /* Each of these reads one field of the description at stack index 2 into the call. They give 0, or the
@@ -201,6 +211,7 @@ int lzc_call_start(lua_State *L)
     lua_getfield(L, 2, "raw");
     box->raw = lua_toboolean(L, -1) != 0;
 
+    client = lzc_client_check(L, 1); /* once more: a finalizer may have closed it */
     zc_call *call = box->call = zc_call_new(client, (zc_method)method);
     if (call == NULL)
         return luaL_error(L, "not enough memory");
@@ -379,12 +390,14 @@ static void set_body(lua_State *L, lzc_call *box)
  * can spread the work; whether nothing is left to decode. */
 static int l_decode(lua_State *L)
 {
-    lzc_call *box = check_call(L);
+    lzc_call *box = check_idle(L);
     lua_Number records = luaL_checknumber(L, 2);
     luaL_argcheck(L, records >= 1 && records <= 1e9, 2, "not a number of records");
     lua_settop(L, 1);
     bool readable = box->call->state == ZC_DONE && box->call->verdict.failure == ZC_FAIL_NONE;
+    box->busy = true;
     bool left = readable && !box->raw && box->call->reply.len > 0 && decode_on(L, box, (int)records) == LZC_PAUSED;
+    box->busy = false;
     lua_pushboolean(L, !left);
     return 1;
 }
@@ -402,13 +415,14 @@ static int l_decode(lua_State *L)
  *   attempts, log                  how many, and each one's status or failure, and seconds */
 static int l_take(lua_State *L)
 {
-    lzc_call *box = check_call(L);
+    lzc_call *box = check_idle(L);
     zc_call *call = box->call;
     if (call->state != ZC_DONE)
         return luaL_error(L, "the call is not ready yet");
     const zc_verdict *verdict = &call->verdict;
     if (verdict->failure == ZC_FAIL_MEMORY)
         return luaL_error(L, "not enough memory");
+    box->busy = true;
     lua_settop(L, 1);
     lua_createtable(L, 0, 12);
     if (verdict->failure == ZC_FAIL_NONE) {

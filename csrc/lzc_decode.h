@@ -17,6 +17,9 @@ typedef struct lzc_decoding {
     zc_buf *scratch; /* for strings with escapes; owned by whoever owns the document */
     int phase;
     int count;         /* elements in the array that is under way */
+    bool empty;        /* all of them were null */
+    size_t allowance;  /* positions that guesses at sizes may still take */
+    int owner;         /* slot of its key */
     const char *fault; /* static text, once it has failed */
 } lzc_decoding;
 

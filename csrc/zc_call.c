@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define SPARE_MAX ((size_t)4 * 1024 * 1024) /* what a client may keep for itself */
+
 zc_call *zc_call_new(zc_client *client, zc_method method)
 {
     zc_call *call = calloc(1, sizeof *call);
@@ -101,6 +103,12 @@ void zc_call_free(zc_call *call)
     zc_buf_free(&call->url);
     zc_buf_free(&call->body);
     zc_buf_free(&call->head);
+    /* answers are much of a size: the memory of this one serves to decompress the next */
+    if (call->reply.cap > call->client->spare.cap && call->reply.cap <= SPARE_MAX) {
+        zc_buf spare = call->client->spare;
+        call->client->spare = call->reply;
+        call->reply = spare;
+    }
     zc_buf_free(&call->reply);
     zc_client_release(call->client);
     free(call);

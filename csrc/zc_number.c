@@ -30,7 +30,7 @@ static bool is_digit(char c)
 typedef struct decimal {
     uint64_t mantissa;
     int digits; /* significant ones in mantissa */
-    int exponent;
+    int64_t exponent;
     bool dropped;
     bool fraction_or_exponent;
 } decimal;
@@ -51,13 +51,13 @@ static void add_digit(decimal *d, char c, bool fraction)
 static const char *scan_exponent(const char *p, decimal *d)
 {
     bool negative = *p == '-';
-    int exponent = 0;
+    int64_t exponent = 0;
     if (*p == '+' || *p == '-')
         p++;
     if (!is_digit(*p))
         return NULL;
     for (; is_digit(*p); p++)
-        if (exponent < 100000)
+        if (exponent < INT64_MAX / 100) /* no text has digits enough to make up for more */
             exponent = exponent * 10 + (*p - '0');
     d->exponent += negative ? -exponent : exponent;
     return p;
@@ -106,9 +106,11 @@ const char *zc_number_parse(const char *text, zc_number *out)
     const char *end = scan(negative ? text + 1 : text, &d);
     if (end == NULL)
         return NULL;
-    out->is_integer = !d.fraction_or_exponent && !d.dropped && d.mantissa <= (uint64_t)INT64_MAX;
+    bool whole = !d.fraction_or_exponent && !d.dropped;
+    /* -0 is left to the doubles, which have it */
+    out->is_integer = whole && (negative ? d.mantissa - 1 <= (uint64_t)INT64_MAX : d.mantissa <= (uint64_t)INT64_MAX);
     if (out->is_integer) {
-        out->integer = negative ? -(int64_t)d.mantissa : (int64_t)d.mantissa;
+        out->integer = negative ? -(int64_t)(d.mantissa - 1) - 1 : (int64_t)d.mantissa;
         return end;
     }
     if (fast_real(&d, &out->real))

@@ -31,7 +31,7 @@ Walk.__index = Walk
 Walk.__name = "zohocrm.Walk"
 
 function Walk:__call()
-  return self.step(self)
+  return self:step()
 end
 
 function Walk:__tostring()
@@ -128,26 +128,16 @@ local function find_doubles(self, page)
     return nil
   end
   local before, twice = {}, nil
-  for _, id in ipairs(self.last_ids) do
-    before[id] = true
+  for _, record in ipairs(self.before) do
+    before[record.id or 0] = true
   end
   for _, record in ipairs(page) do
-    if before[record.id] then
+    if record.id and before[record.id] then
       twice = twice or {}
       twice[#twice + 1] = record.id
     end
   end
   return twice
-end
-
--- Notes the ids of a page, as far as the next one will be compared with them.
-local function note_ids(self, page)
-  self.last_id = page[#page].id or self.last_id
-  local ids = {}
-  for i, record in ipairs(page) do
-    ids[i] = record.id
-  end
-  self.last_ids = ids
 end
 
 -- Takes the answer of the first page that was asked.
@@ -167,7 +157,7 @@ local function take(self)
     }), slot)
   end
   if page[1] then
-    note_ids(self, page)
+    self.before, self.last_id = page, page[#page].id or self.last_id
   end
   if self.resumed then
     drop_delivered(self, page)
@@ -311,7 +301,7 @@ function M.each(plan)
       record = page and page[1]
     end
     self.position = position
-    if position % POLL_EVERY == 0 then
+    if position % POLL_EVERY == 0 and self.asked[1] then
       self.plan.poll(0)
     end
     return record
