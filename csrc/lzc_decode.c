@@ -748,8 +748,10 @@ lzc_progress lzc_decode_step(lua_State *L, lzc_decoding *d, int keys, int hold, 
         d->p = r.p;
     }
     skip_blanks(&r);
-    if (d->fault == NULL && r.p != d->end)
+    if (d->fault == NULL && r.p != d->end) {
+        d->p = r.p;
         d->fault = "something follows the value";
+    }
     lua_settop(L, top);
     if (d->fault != NULL) {
         int byte = (int)(d->p - d->start) + 1;

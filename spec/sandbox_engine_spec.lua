@@ -317,7 +317,8 @@ describe("sandbox engine", function()
         { { records = -1 }, "option 'records'" }, { { records = 1.5 }, "option 'records'" },
         { { records = { Leeds = 1 } }, "unknown option 'Leeds'" }, { { records = { Leads = "1" } }, "records.Leads" },
         { { seed = "1" }, "option 'seed'" }, { { time = 0 / 0 }, "option 'time'" }, { { api_key = "" }, "option 'api_key'" },
-        { { search_delay = -1 }, "option 'search_delay'" }, { { rate = 0 }, "option 'rate'" }, { { credits = 0 }, "option 'credits'" }, { 5, "must be a table" },
+        { { search_delay = -1 }, "option 'search_delay'" }, { { rate = 0 }, "option 'rate'" },
+        { { credits = 0 }, "option 'credits'" }, { 5, "must be a table" },
       }
       for _, case in ipairs(cases) do
         local ok, message = pcall(function()

@@ -257,7 +257,8 @@ describe("the sandbox server", function()
       request(handle, "GET", ORG)
       local took = socket.gettime() - started
       control(handle, "PUT", "latency", { seconds = 0 })
-      assert.is_true(took >= 0.3 and took < 3, "took " .. took)
+      assert.is_true(took > 0.29 and took < 3, -- the two clocks need not agree to the millisecond
+         "took " .. took)
     end)
 
     it("says what is wrong with its input", function()

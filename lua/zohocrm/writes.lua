@@ -19,8 +19,8 @@ local bulk_rules = options.merge(options.call, {
 
 -- Whether a request whose answer was lost is sent again (reference 4.7). A delete is: the second time the record is
 -- gone, which is what was asked for. An update is not, unless the caller says so: the fields come out the same, but
--- workflows run twice and Modified_Time moves. Nor is an upsert, which only meets its own record again when every record
--- has a value in a checked field. A create never is: it would double.
+-- workflows run twice and Modified_Time moves. Nor is an upsert, which only meets its own record again when every
+-- record has a value in a checked field. A create never is: it would double.
 local REPEATABLE = { kind = "boolean", core = true }
 
 -- Reference 4.2: what goes into the body beside `data`.
