@@ -1,0 +1,75 @@
+/* What the files of the decoder share: the reader, and the strings it has seen. */
+#ifndef LZC_READER_H
+#define LZC_READER_H
+
+#include "lzc.h"
+
+#include <stdint.h>
+
+#define SLOTS 256   /* of keys; a power of two */
+#define VALUES 1024 /* of string values; a power of two */
+#define TEXT_MAX 40 /* longest text that is cached: Lua interns strings up to here; a multiple of 8 */
+
+/* Positions in the table that lzc_decode_open makes. */
+enum { CACHE_SLOTS = 1, CACHE_ARRAY_MT };
+#define CACHE_KEYS 16                     /* the string of key slot i is at CACHE_KEYS + i */
+#define CACHE_VALUES (CACHE_KEYS + SLOTS) /* the string of value slot i is at CACHE_VALUES + i */
+
+/* A key seen before. Records repeat their keys in the same order, so that the key after this one is most often the one
+ * that came after it last time; a glance at the bytes then replaces scanning, hashing and interning. */
+typedef struct slot {
+    char text[TEXT_MAX]; /* zeros behind its end */
+    uint8_t len;
+    bool used;
+    uint16_t next;    /* slot of the key that followed last */
+    uint16_t members; /* of the objects under this key: a guess, see learn_members */
+} slot;
+
+/* A string value seen before. Records share many (owners, stages, countries), and comparing one with its last
+ * occurrence is cheaper than having Lua hash it. A string is kept when it comes for the second time, so that those
+ * which occur once cost no more than a note of their hash. */
+typedef struct value_slot {
+    char text[TEXT_MAX];
+    uint8_t len; /* 0: nothing kept */
+    uint32_t hash;
+} value_slot;
+
+/* Lives as long as the Lua state: one decoding profits from what another has seen. */
+typedef struct cache {
+    slot keys[SLOTS];
+    value_slot values[VALUES];
+} cache;
+
+typedef struct reader {
+    lua_State *L;
+    lzc_decoding *d;
+    const char *p;
+    slot *slots;
+    value_slot *values;
+    int cache; /* stack index */
+    int depth;
+    unsigned last; /* slot of the key before */
+} reader;
+
+typedef enum got { GOT_VALUE, GOT_NULL, GOT_FAULT } got; /* a value was pushed; nothing was pushed, twice */
+
+/* Notes what is wrong with the document. */
+static inline got lzc_fault(reader *r, const char *what)
+{
+    r->d->fault = what;
+    return GOT_FAULT;
+}
+
+static inline void skip_blanks(reader *r)
+{
+    while (*r->p == ' ' || *r->p == '\n' || *r->p == '\r' || *r->p == '\t')
+        r->p++;
+}
+
+/* lzc_strings.c. Pushes a string; r->p is at its opening quote. */
+got lzc_read_string(reader *r);
+
+/* Pushes a member's name and passes its colon. *found is its slot, NULL when it is not cached. */
+got lzc_read_name(reader *r, slot **found);
+
+#endif
