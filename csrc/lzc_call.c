@@ -192,7 +192,7 @@ static void read_numbers(lua_State *L, zc_call *call)
 int lzc_call_start(lua_State *L)
 {
     static const char *const targets[] = {"gateway", "control", NULL};
-    zc_client *client = lzc_client_check(L, 1);
+    lzc_client_check(L, 1);
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 2);
     lua_getfield(L, 2, "method");
@@ -211,7 +211,7 @@ int lzc_call_start(lua_State *L)
     lua_getfield(L, 2, "raw");
     box->raw = lua_toboolean(L, -1) != 0;
 
-    client = lzc_client_check(L, 1); /* once more: a finalizer may have closed it */
+    zc_client *client = lzc_client_check(L, 1); /* once more: a finalizer may have closed it */
     zc_call *call = box->call = zc_call_new(client, (zc_method)method);
     if (call == NULL)
         return luaL_error(L, "not enough memory");

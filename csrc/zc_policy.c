@@ -107,8 +107,8 @@ typedef enum repeat { NEVER, IF_REPEATABLE, ALWAYS } repeat;
  * (reference 4.7). */
 static const struct {
     zc_failure failure;
-    long first_status;
-    long last_status;
+    int first_status;
+    int last_status;
     left sent;
     repeat again;
     bool uncertain;
