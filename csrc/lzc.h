@@ -60,8 +60,18 @@ int lzc_client_new(lua_State *L);
 zc_client *lzc_client_check(lua_State *L, int i);
 void lzc_client_class(lua_State *L);
 
+/* Positions in the table that hangs on a call. */
+enum { ANCHOR_CLIENT = 1, ANCHOR_HOLD };
+
 /* lzc_call.c: client:start(spec). */
 int lzc_call_start(lua_State *L);
+/* The call at stack index 1, or raises: that it was taken; that it is being read, too. */
+lzc_call *lzc_call_check(lua_State *L);
+lzc_call *lzc_call_check_idle(lua_State *L);
+
+/* lzc_answer.c: call:take() and call:decode(records). */
+int lzc_call_take(lua_State *L);
+int lzc_call_decode(lua_State *L);
 void lzc_call_class(lua_State *L);
 
 /* lzc_clock.c: core.clock(options). */
