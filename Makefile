@@ -75,7 +75,7 @@ LUA_SOURCES := $(sort $(shell find lua -name '*.lua' 2>/dev/null))
 
 # --- what the checks use ----------------------------------------------------------------------------------------
 DEPS := pkg-config gcc libc6-dev make ca-certificates openssl lua5.4 liblua5.4-dev libcurl4-openssl-dev libdeflate-dev \
-        lua-cjson lua-busted lua-socket 'luajit2|luajit' 'libluajit2-5.1-dev|libluajit-5.1-dev' 'nginx|openresty' \
+        lua-cjson lua-busted lua-socket locales 'luajit2|luajit' 'libluajit2-5.1-dev|libluajit-5.1-dev' 'nginx|openresty' \
         'libnginx-mod-http-lua|openresty'
 DEPS_LINT := lua-check luarocks clang clang-format clang-tidy cppcheck valgrind binutils
 DEPS_BENCH := python3 lua-curl lua-http

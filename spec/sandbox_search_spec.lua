@@ -229,7 +229,8 @@ describe("sandbox engine, searching", function()
         "(a:b:" .. (","):rep(2e5) .. ")", ("(a:equals:b)and"):rep(1e5), "(" .. (" "):rep(1e6) }) do
         local started = os.clock()
         criteria.parse(text)
-        assert.is_true(os.clock() - started < 2)
+        -- a guard, not a measure: what grows with the square of these lengths takes hours, also without valgrind
+        assert.is_true(os.clock() - started < 60)
       end
     end)
 

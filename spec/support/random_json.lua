@@ -4,6 +4,16 @@ local M = {}
 
 local random = math.random
 
+--- The seed of a run: ZOHOCRM_SEED, to repeat the run whose failure names it, or another every second.
+M.seed = tonumber(os.getenv("ZOHOCRM_SEED")) or os.time()
+
+--- How often a property is tried: n times, or the part of it that ZOHOCRM_ROUNDS says (under valgrind less is enough).
+---@param n integer
+---@return integer
+function M.rounds(n)
+  return math.ceil(n * (tonumber(os.getenv("ZOHOCRM_ROUNDS")) or 1))
+end
+
 local WORDS = { "id", "name", "Owner", "Last_Name", "data", "info", "", "x", ("k"):rep(39), ("k"):rep(40), ("k"):rep(41), "Größe", "a\\u0062", "\\n" }
 local PIECES = {
   "a", "Z", " ", "7", "/", "{", "]", ",", ":", "null", "ø", "€", "😀", "\127", "\\\"", "\\\\", "\\/", "\\b", "\\f", "\\n", "\\r", "\\t",
