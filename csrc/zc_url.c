@@ -112,8 +112,8 @@ static bool is_loopback(const char *host)
     return inet_pton(AF_INET, host, &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127;
 }
 
-/* Why a parsed address may not be a base, or NULL. */
-static const char *base_fault(CURLU *parsed)
+/* Checks a parsed address that is to be a base: ZC_OK; ZC_EINVAL and why not; ZC_ENOMEM. */
+static zc_status check_base(CURLU *parsed, const char **why)
 {
     static const struct {
         CURLUPart part;
@@ -126,27 +126,35 @@ static const char *base_fault(CURLU *parsed)
     };
     for (size_t i = 0; i < sizeof forbidden / sizeof *forbidden; i++) {
         char *part = NULL;
-        bool present = curl_url_get(parsed, forbidden[i].part, &part, 0) == CURLUE_OK;
+        CURLUcode code = curl_url_get(parsed, forbidden[i].part, &part, 0);
         curl_free(part);
-        if (present)
-            return forbidden[i].why;
+        if (code == CURLUE_OUT_OF_MEMORY)
+            return ZC_ENOMEM;
+        if (code == CURLUE_OK) {
+            *why = forbidden[i].why;
+            return ZC_EINVAL;
+        }
     }
     char *scheme = NULL;
     char *host = NULL;
-    const char *why = NULL;
-    if (curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-        curl_url_get(parsed, CURLUPART_HOST, &host, 0) != CURLUE_OK || host[0] == '\0') {
-        why = "it needs a scheme and a host, such as https://gateway.maton.ai/zoho-crm";
+    *why = NULL;
+    CURLUcode code = curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0);
+    if (code == CURLUE_OK)
+        code = curl_url_get(parsed, CURLUPART_HOST, &host, 0);
+    if (code != CURLUE_OK || host[0] == '\0') {
+        *why = "it needs a scheme and a host, such as https://gateway.maton.ai/zoho-crm";
     } else {
         bool plain = strcmp(scheme, "http") == 0;
         if (plain && !is_loopback(host))
-            why = "plain http would send the key unprotected; use https (http is allowed to 127.0.0.1 only)";
+            *why = "plain http would send the key unprotected; use https (http is allowed to 127.0.0.1 only)";
         else if (!plain && strcmp(scheme, "https") != 0)
-            why = "only https is allowed (and http to 127.0.0.1)";
+            *why = "only https is allowed (and http to 127.0.0.1)";
     }
     curl_free(scheme);
     curl_free(host);
-    return why;
+    if (code == CURLUE_OUT_OF_MEMORY)
+        return ZC_ENOMEM;
+    return *why != NULL ? ZC_EINVAL : ZC_OK;
 }
 
 zc_status zc_url_base(zc_buf *out, const char *url, const char **why)
@@ -161,9 +169,11 @@ zc_status zc_url_base(zc_buf *out, const char *url, const char **why)
         curl_url_cleanup(parsed);
         return ZC_ENOMEM;
     }
-    *why = code == CURLUE_OK ? base_fault(parsed)
-                             : "it is no address; it must look like https://gateway.maton.ai/zoho-crm";
-    zc_status status = *why != NULL ? ZC_EINVAL : ZC_OK;
+    zc_status status = ZC_EINVAL;
+    if (code == CURLUE_OK)
+        status = check_base(parsed, why);
+    else
+        *why = "it is no address; it must look like https://gateway.maton.ai/zoho-crm";
     char *whole = NULL;
     if (status == ZC_OK && curl_url_get(parsed, CURLUPART_URL, &whole, 0) != CURLUE_OK)
         status = ZC_ENOMEM;
@@ -186,12 +196,16 @@ zc_status zc_url_proxy(const char *url, const char **why)
     if (parsed == NULL)
         return ZC_ENOMEM;
     bool known = false;
-    if (curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME) == CURLUE_OK &&
-        curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK)
+    CURLUcode code = curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME);
+    if (code == CURLUE_OK)
+        code = curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0);
+    if (code == CURLUE_OK)
         for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
             known = known || strcmp(scheme, schemes[i]) == 0;
     curl_free(scheme);
     curl_url_cleanup(parsed);
+    if (code == CURLUE_OUT_OF_MEMORY)
+        return ZC_ENOMEM;
     *why = "it must look like http://host:port (or https, socks4, socks4a, socks5, socks5h)";
     return known ? ZC_OK : ZC_EINVAL;
 }

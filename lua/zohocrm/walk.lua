@@ -57,7 +57,9 @@ Walk.__close = Walk.close
 -- How many pages may be asked or wait beyond the one that is handed out.
 local function window(self)
   local size = self.plan.prefetch
-  if not size then
+  if not size and self.by_token then
+    size = 2 -- the chain cannot be hurried; further ahead, pages would only lie about in memory
+  elseif not size then
     size = 1
     while size * 2 <= self.useful + 1 do
       size = size * 2
@@ -68,6 +70,7 @@ local function window(self)
 end
 
 local function ask(self, name, value)
+  self.by_token = name == "page_token"
   self.asked[#self.asked + 1] = { name = name, value = value, pending = self.plan.begin(name, value) }
 end
 
@@ -176,36 +179,36 @@ local function take(self)
   end
 end
 
--- Asks for as many pages as the window has room for. A limit asks for no page that it cannot need.
+-- What to ask for next: "page" or "page_token" and its value; nil when there is nothing to ask, or not yet.
+local function next_request(self)
+  if #self.asked > 0 then
+    return "page", self.pager:ahead(#self.asked)
+  end
+  local name, value = self.pager:next()
+  if not name and value and #self.arrived == 0 then
+    local reason = reasons[value]
+    fail(self, errors.new({ action = self.plan.action, method = "GET", path = self.plan.path }, {
+      kind = reason.kind, message = reason.message, advice = reason.advice,
+    }))
+  end
+  return name, name and value
+end
+
+-- Asks for as many pages as the window has room for. A limit asks for no page that it cannot need. Answers stay in the
+-- core, undecoded, until their turn comes, but where one may hold the token that the next request needs.
 local function fill(self)
-  local room = window(self) - #self.arrived
-  while not self.failure and #self.asked < room do
+  while not self.failure and #self.asked < window(self) - #self.arrived do
     if self.counted + #self.asked * self.plan.per_page >= self.plan.limit then
       return
     end
-    local name, value = "page", self.pager:ahead(#self.asked)
-    if #self.asked == 0 then
-      name, value = self.pager:next()
-      if value == "limit" or value == "no_token" then
-        if not name and #self.arrived == 0 then
-          local reason = reasons[value]
-          fail(self, errors.new({ action = self.plan.action, method = "GET", path = self.plan.path }, {
-            kind = reason.kind, message = reason.message, advice = reason.advice,
-          }))
-        end
-        return
-      end
-    end
-    if not value then
+    local name, value = next_request(self)
+    if value then
+      ask(self, name, value)
+    elseif self.asked[1] and transport.ready(self.asked[1].pending) then
+      take(self)
+    else
       return
     end
-    ask(self, name, value)
-  end
-end
-
-local function take_ready(self)
-  while self.asked[1] and not self.failure and transport.ready(self.asked[1].pending) do
-    take(self)
   end
 end
 
@@ -215,7 +218,6 @@ local function next_page(self)
   if self.closed then
     return nil
   end
-  take_ready(self)
   while not self.arrived[1] do
     if not self.failure then
       fill(self)
@@ -227,7 +229,6 @@ local function next_page(self)
       return nil
     end
     take(self)
-    take_ready(self)
   end
   local page = table.remove(self.arrived, 1)
   if self.plan.prefetch ~= 0 then

@@ -1,15 +1,18 @@
 /* Every allocation fails in turn: Lua's, those of our C files, libcurl's and libdeflate's.
  *
- *     oom SCENARIOS.lua [SERVER_PORT]
+ *     oom SCENARIOS.lua
  *
- * The file gives an array of { name, function }. Each function is run over and over in a state of its own: first with
- * the first allocation failing, then with the second, and so on until it goes through; once with only that one
- * failing, once with all from there on. It must go through, giving what it should, or end in "not enough memory"; it
- * must go through when it is run again with memory; and when the state is closed nothing may be left.
+ * The file gives an array of { name, function }, and under `page` what a server on the port PORT answers. Each function
+ * is run over and over in a state of its own: first with the first allocation failing, then with the second, and so on
+ * until it goes through; once with only that one failing, once with all from there on. It must go through, giving what
+ * it should, or end in "not enough memory"; it must go through when it is run again with memory; and when the state is
+ * closed nothing may be left.
  *
  * Our files are linked into this program with malloc, calloc, realloc and free wrapped by the linker, so that others'
  * are not: lua-cjson ends the process when its own fail. */
 #define _POSIX_C_SOURCE 200809L
+#include "page_server.h"
+
 #include <curl/curl.h>
 #include <lauxlib.h>
 #include <lua.h>
@@ -25,9 +28,11 @@
 
 #if LUA_VERSION_NUM < 502
 #define LUA_OK 0
+#define lua_rawlen(L, i) lua_objlen(L, i)
 #endif
 
 #define STUCK_AFTER 60 /* seconds of one run */
+#define FAULTS_SHOWN 5 /* of a scenario; then the next one's turn has come */
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t count, size_t size);
@@ -41,7 +46,7 @@ int luaopen_zohocrm_core(lua_State *L);
 
 static struct {
     bool armed;
-    bool onward;   /* not only that allocation fails but all from there on */
+    bool onward; /* not only that allocation fails but all from there on */
     unsigned long fail_at;
     unsigned long made; /* allocations asked for while armed */
     unsigned long failed;
@@ -144,22 +149,22 @@ static void deflate_release(void *block)
 #endif
 
 /* The state's own allocator, which ours stands before: LuaJIT may insist on its own. */
-static struct {
+typedef struct original {
     lua_Alloc allocate;
     void *data;
 } original;
 
 static void *lua_allocate(void *data, void *block, size_t old, size_t n)
 {
-    (void)data;
+    const original *below = data;
     if (n == 0) {
         memory.lua -= block != NULL;
-        return original.allocate(original.data, block, old, n);
+        return below->allocate(below->data, block, old, n);
     }
     /* a block that shrinks must not fail: Lua relies on it */
     if ((block == NULL || n > old) && refused())
         return NULL;
-    void *made = original.allocate(original.data, block, old, n);
+    void *made = below->allocate(below->data, block, old, n);
     memory.lua += block == NULL && made != NULL;
     return made;
 }
@@ -175,19 +180,22 @@ static void complain(const char *name, const char *what)
 }
 
 /* A state in which lua-cjson is loaded already and zohocrm.core is to be. */
-static lua_State *open_state(const char *path, const char *port)
+static lua_State *open_state(const char *path, int port)
 {
     lua_State *L = luaL_newstate();
     if (L == NULL)
         return NULL;
-    original.allocate = lua_getallocf(L, &original.data);
-    lua_setallocf(L, lua_allocate, NULL);
+    original *below = __real_malloc(sizeof *below);
+    if (below == NULL)
+        return NULL;
+    below->allocate = lua_getallocf(L, &below->data);
+    lua_setallocf(L, lua_allocate, below);
     luaL_openlibs(L);
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "preload");
     lua_pushcfunction(L, luaopen_zohocrm_core);
     lua_setfield(L, -2, "zohocrm.core");
-    lua_pushstring(L, port);
+    lua_pushinteger(L, port);
     lua_setglobal(L, "PORT");
     lua_settop(L, 0);
     if (luaL_loadstring(L, "require('cjson').encode{ 'a\\n' }") != LUA_OK || lua_pcall(L, 0, 0, 0) != LUA_OK ||
@@ -196,6 +204,14 @@ static lua_State *open_state(const char *path, const char *port)
         exit(1);
     }
     return L; /* the array of scenarios is on top */
+}
+
+static void close_state(lua_State *L)
+{
+    void *below = NULL;
+    lua_getallocf(L, &below);
+    lua_close(L);
+    __real_free(below);
 }
 
 /* Calls the scenario on top of the array on top. true: it went through. Anything but that and want of memory is
@@ -218,7 +234,7 @@ static bool call_scenario(lua_State *L, int index, const char *name)
 }
 
 /* One run in a state of its own. true: no allocation failed any more. */
-static bool run(const char *path, const char *port, int index, const char *name, unsigned long fail_at)
+static bool run(const char *path, int port, int index, const char *name, unsigned long fail_at)
 {
     long lua = memory.lua;
     long own = memory.own;
@@ -232,12 +248,18 @@ static bool run(const char *path, const char *port, int index, const char *name,
     call_scenario(L, index, name);
     bool through = memory.failed == 0;
     memory.fail_at = 0;
+    /* where loading failed, Lua 5.1 would not let it be tried again */
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "loaded");
+    lua_pushnil(L);
+    lua_setfield(L, -2, "zohocrm.core");
+    lua_settop(L, 1);
     if (!call_scenario(L, index, name)) {
         memory.fail_at = fail_at;
         complain(name, "it does not recover");
     }
     alarm(0);
-    lua_close(L);
+    close_state(L);
     memory.fail_at = fail_at;
     static long before_us; /* blocks that a state has before our allocator comes: the same for each */
     if (before_us == 0)
@@ -256,12 +278,17 @@ static bool run(const char *path, const char *port, int index, const char *name,
 int main(int argc, char **argv)
 {
     const char *path = argc > 1 ? argv[1] : "";
-    const char *port = argc > 2 ? argv[2] : "";
     curl_global_init_mem(CURL_GLOBAL_DEFAULT, curl_malloc, curl_release, curl_realloc, curl_copy, curl_calloc);
 #ifdef ZC_LIBDEFLATE
     libdeflate_set_memory_allocator(deflate_malloc, deflate_release);
 #endif
-    lua_State *L = open_state(path, port);
+    lua_State *L = open_state(path, 0);
+    lua_getfield(L, 1, "page");
+    int port = start_page_server(lua_tostring(L, -1), lua_rawlen(L, -1));
+    if (port == 0) {
+        fprintf(stderr, "oom: the server cannot be started\n");
+        return 1;
+    }
     for (int i = 1;; i++) {
         lua_settop(L, 1);
         lua_rawgeti(L, 1, i);
@@ -273,7 +300,8 @@ int main(int argc, char **argv)
         for (int onward = 0; onward <= 1; onward++) {
             memory.onward = onward != 0;
             run(path, port, i, name, 0);
-            for (unsigned long n = 1; fail_count < 20 && !run(path, port, i, name, n); n++)
+            int before = fail_count;
+            for (unsigned long n = 1; fail_count < before + FAULTS_SHOWN && !run(path, port, i, name, n); n++)
                 tried++;
         }
         printf("%s: %lu failures survived\n", name, tried);
@@ -283,7 +311,8 @@ int main(int argc, char **argv)
             complain(name, "no allocation was made to fail");
         }
     }
-    lua_close(L);
+    close_state(L);
+    stop_page_server();
     printf("%d faults\n", fail_count);
     return fail_count == 0 ? 0 : 1;
 }
