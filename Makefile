@@ -238,6 +238,7 @@ spec: all
 	{ $(RUN_BUSTED); echo $$? > $(BUSTED_LOG).status; } 2>&1 | tee $(BUSTED_LOG); \
 	status=$$(cat $(BUSTED_LOG).status); rm -f $(BUSTED_LOG).status; exit $$status
 
+comma := ,
 ASAN_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 # Only the interpreter loads the sanitizer and looks for leaks, not the children that specs start: see .ci/asan.
 .PHONY: asan
@@ -247,9 +248,48 @@ asan: ## run the specs with the module built with AddressSanitizer and UBSan (LU
 
 .PHONY: valgrind
 valgrind: ## run the specs under valgrind's memcheck (LUA=luajit for LuaJIT)
-	@$(SUBMAKE) spec BUILD=build/valgrind-$(LUA_IMPL)$(LUA_ABI) CFLAGS='-O1 -g' LUA=$(LUA) \
+	@$(SUBMAKE) spec BUILD=build/valgrind-$(LUA_IMPL)$(LUA_ABI) CFLAGS='-O1 -g' LUA=$(LUA) SPEC_ENV=ZOHOCRM_ROUNDS=0.1 \
 	  BUSTED_LOG=build/valgrind-$(LUA_IMPL)$(LUA_ABI).log SPEC_WRAPPER='valgrind --quiet --leak-check=full \
 	  --keep-debuginfo=yes --errors-for-leak-kinds=definite --error-exitcode=9'
+
+# Programs that our C files are linked into.
+LUA_LIBS     = $(shell $(PKG_CONFIG) --libs $(LUA_PC))
+LINK_PROGRAM = $(CC) $(OWN_CFLAGS) -Icsrc $(LUA_CFLAGS) $(CURL_CFLAGS) $(DEFLATE_CFLAGS) $(CPPFLAGS) $(CFLAGS) -o $@ \
+               $(filter %.c %.o,$^) $(LDFLAGS) $(LUA_LIBS) $(CURL_LIBS) $(DEFLATE_LIBS) -lm
+
+OOM_SOURCES := spec/support/oom/oom.c spec/support/oom/page_server.c
+OOM_WRAPPER ?= valgrind --quiet --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
+               --child-silent-after-fork=yes --error-exitcode=9
+.PHONY: oom run-oom
+oom: ## let every allocation fail in turn, under valgrind, some minutes (LUA=luajit; OOM_WRAPPER= for without)
+	@$(SUBMAKE) run-oom BUILD=build/oom-$(LUA_IMPL)$(LUA_ABI) CFLAGS='-O1 -g' LUA=$(LUA)
+run-oom: $(BUILD)/oom
+	@LUA_PATH="./?.lua;;" $(OOM_WRAPPER) $(BUILD)/oom spec/support/oom/scenarios.lua
+$(BUILD)/oom: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+$(BUILD)/oom: $(OOM_SOURCES) $(OBJECTS) spec/support/oom/page_server.h
+	$(LINK_PROGRAM)
+
+FUZZ_TARGETS := decode number url header inflate
+FUZZ_SECONDS ?= 60
+FUZZ_COMMON  := spec/fuzz/input_text.c spec/fuzz/lua_target.c
+FUZZ_FLAGS   := $(subst address,fuzzer-no-link$(comma)address,$(ASAN_FLAGS))
+.PHONY: fuzz run-fuzz fuzz-seeds run-fuzz-seeds
+fuzz: ## look for inputs that break the parsers of foreign bytes (clang; FUZZ_SECONDS=60 for each target)
+	@$(SUBMAKE) run-fuzz BUILD=build/fuzz CC=clang CFLAGS='$(FUZZ_FLAGS)' LUA=lua5.4
+run-fuzz: FUZZ_MAIN := -fsanitize=fuzzer
+run-fuzz: $(FUZZ_TARGETS:%=$(BUILD)/fuzz_%)
+	@set -e; for target in $(FUZZ_TARGETS); do \
+	  echo "== $$target"; mkdir -p $(BUILD)/found/$$target; \
+	  $(BUILD)/fuzz_$$target -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 -print_final_stats=1 \
+	    -artifact_prefix=$(BUILD)/$$target- $(BUILD)/found/$$target spec/fuzz/seeds/$$target; \
+	done
+fuzz-seeds: ## run the fuzz targets over their seeds
+	@$(SUBMAKE) run-fuzz-seeds BUILD=build/fuzz-seeds CC=gcc CFLAGS='$(ASAN_FLAGS)' LUA=lua5.4
+run-fuzz-seeds: FUZZ_MAIN := spec/fuzz/replay.c
+run-fuzz-seeds: $(FUZZ_TARGETS:%=$(BUILD)/fuzz_%)
+	@set -e; for target in $(FUZZ_TARGETS); do $(BUILD)/fuzz_$$target spec/fuzz/seeds/$$target/*; done
+$(BUILD)/fuzz_%: spec/fuzz/fuzz_%.c $(FUZZ_COMMON) $(OBJECTS) $(wildcard spec/fuzz/*.h)
+	$(LINK_PROGRAM) $(FUZZ_MAIN)
 
 LINTS := luacheck clang-format clang-tidy cppcheck layers rockspec gcc clang symbols
 .PHONY: lint $(LINTS:%=lint-%)

@@ -345,7 +345,7 @@ void zc_http_timed_out(zc_call *call, zc_limit limit)
                                  .sent = zc_http_has_left(call),
                                  .transient = true,
                                  .retry_after = -1};
-    snprintf(call->message, sizeof call->message, "%s%s", texts[limit].text, seconds);
+    snprintf(call->message, sizeof call->message, "%s%.40s", texts[limit].text, seconds);
 }
 
 void zc_http_overflow(zc_call *call, const zc_buf *which)

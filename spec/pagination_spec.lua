@@ -377,7 +377,7 @@ for _, door in ipairs(doors) do
 
     it("end with an error where the server promises more but gives no token", function()
       local fine, err = pcall(function()
-        for page in crm.Leads:pages({ fields = "Last_Name", page = 10 }) do
+        for page in crm.Leads:pages({ fields = "Last_Name", page = 10, prefetch = 0 }) do
           if page.info.next_page_token then
             sandbox.fail_next({
               status = 200, headers = { ["content-type"] = "application/json" },

@@ -309,6 +309,19 @@ describe("pages ahead", function()
       assert.equal(99988, list[1])
     end)
 
+    it("that are empty where the page before promised more are no silent end", function()
+      faults:script { reply { body = page_of(1, 10, 30) }, reply { status = 204 } }
+      local crm = client()
+      local list, err = ids(crm.Leads:each { fields = "id", per_page = 10, prefetch = 0 })
+      assert.same(numbers(1, 10), list)
+      assert.equal("conflict", err.kind)
+      assert.matches("no more records where more were promised", tostring(err))
+      faults:script { reply { status = 204 } }
+      list, err = ids(crm.Leads:each { fields = "id", per_page = 10, resume = err.resume })
+      assert.same({}, list)
+      assert.is_nil(err)
+    end)
+
     it("asked in vain are never more than were of use", function()
       -- three pages: the walk may ask beyond, but not far
       faults:script { reply { body = page_of(1, 10, 30) }, reply { body = page_of(2, 10, 30) }, reply { body = page_of(3, 10, 30) },

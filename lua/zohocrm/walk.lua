@@ -152,13 +152,14 @@ local function take(self)
   end
   local more, token = page.info.more_records == true, page.info.next_page_token
   local twice = find_doubles(self, page)
-  if twice then
+  if twice or (self.promised and not page[1] and not more) then
     slot.doubles = twice
     return fail(self, errors.new({ action = self.plan.action, method = "GET", path = self.plan.path }, {
-      kind = "conflict",
-      message = ("the list changed during the walk: record %s came twice"):format(twice[1]),
+      kind = "conflict", message = "the list changed during the walk: " .. (twice
+        and ("record %s came twice"):format(twice[1]) or "there are no more records where more were promised"),
     }), slot)
   end
+  self.promised = more
   if page[1] then
     self.before, self.last_id = page, page[#page].id or self.last_id
   end
