@@ -322,6 +322,14 @@ describe("pages ahead", function()
       assert.is_nil(err)
     end)
 
+    it("that do not say whether there are more are no silent end", function()
+      faults:script { reply { body = page_of(1, 10, 30) }, reply { body = '{"data":[{"id":"5"}]}' } }
+      local list, err = ids(client().Leads:each { fields = "id", per_page = 10, prefetch = 0 })
+      assert.same(numbers(1, 10), list)
+      assert.equal("protocol", err.kind)
+      assert.same({ page = 2, delivered = 10 }, err.resume)
+    end)
+
     it("asked in vain are never more than were of use", function()
       -- three pages: the walk may ask beyond, but not far
       faults:script { reply { body = page_of(1, 10, 30) }, reply { body = page_of(2, 10, 30) }, reply { body = page_of(3, 10, 30) },

@@ -36,7 +36,10 @@ end
 ---@return table info `more_records`, `count`, …; `not_modified` after a 304
 function M.info(answer, list)
   local info = type(answer.body) == "table" and type(answer.body.info) == "table" and answer.body.info
-    or { count = #list, more_records = false }
+    or { count = #list }
+  if answer.status == 204 or answer.status == 304 then
+    info.more_records = false
+  end
   if answer.status == 304 then
     info.not_modified = true
   end

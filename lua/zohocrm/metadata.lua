@@ -56,7 +56,9 @@ local function read(call, answer)
   if not list then
     return nil, err
   end
-  return results.page(list, answers.info(answer, list))
+  local info = answers.info(answer, list)
+  info.more_records = info.more_records or false -- without paging, this is all there is
+  return results.page(list, info)
 end
 
 --- Performs one of `calls`.

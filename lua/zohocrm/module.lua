@@ -1,6 +1,7 @@
 --- A module of the CRM and its records: `crm.Leads`, `crm:module "My_Module"`.
 
 local answers = require "zohocrm.answers"
+local errors = require "zohocrm.errors"
 local handle = require "zohocrm.handle"
 local options = require "zohocrm.options"
 local raise = require "zohocrm.raise"
@@ -269,7 +270,15 @@ local function plan(self, o, call)
       if not answer then
         return nil, err
       end
-      return to_page(answer, names)
+      local page, wrong = to_page(answer, names)
+      -- only info tells whether there are more: without it a walk must not take a page for the last
+      if page and page[1] and page.info.more_records == nil then
+        return nil, errors.new(answer.context, {
+          kind = "protocol", status = answer.status, attempts = answer.attempts,
+          message = "the answer does not say whether there are more records",
+        })
+      end
+      return page, wrong
     end,
   }
 end
