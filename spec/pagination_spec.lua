@@ -147,7 +147,7 @@ for _, door in ipairs(doors) do
       local id = assert(crm.connections:list({ status = "ACTIVE" }))[1].connection_id
       sandbox.clear()
       local count = 0
-      for _ in crm.Leads:each({
+      for _ in crm.Leads:each({ prefetch = 0,
         fields = "Last_Name", sort_by = "Created_Time", sort_order = "asc", converted = "false", connection = id,
         if_modified_since = "2001-01-01T00:00:00Z",
       }) do count = count + 1 end

@@ -330,6 +330,25 @@ describe("pages ahead", function()
       assert.same({ page = 2, delivered = 10 }, err.resume)
     end)
 
+    it("that all came while the caller was busy are all handed out", function()
+      local script = {}
+      for i = 1, 10 do
+        script[i] = reply { body = page_of(i, 200, 2000) }
+      end
+      faults:script(script)
+      local walk = client { concurrency = 1 }.Leads:pages { fields = "id", prefetch = 20 }
+      local count = #walk()
+      for _ = 1, 200 do -- the caller is busy, and all nine come
+        if walk.plan.poll(0.02) == 0 then
+          break
+        end
+      end
+      for page in walk do
+        count = count + #page
+      end
+      assert.equal(2000, count)
+    end)
+
     it("asked in vain are never more than were of use", function()
       -- three pages: the walk may ask beyond, but not far
       faults:script { reply { body = page_of(1, 10, 30) }, reply { body = page_of(2, 10, 30) }, reply { body = page_of(3, 10, 30) },

@@ -93,12 +93,12 @@ end
 --- What a host does while it waits, at most for `seconds`: moves all calls of the client on. The sandbox in this
 --- process answers those that are its turn; one that it refuses may come again, after a back-off in the core.
 ---@param client table the client's private part
----@return fun(seconds: number)
+---@return fun(seconds: number): integer the number of calls that are not ready
 function M.poller(client)
   local core = client.core
   if not client.sandbox then
     return function(seconds)
-      core:poll(seconds)
+      return core:poll(seconds)
     end
   end
   client.unanswered = {} -- in the order of their start, which is the order in which a server would see them
@@ -111,7 +111,7 @@ function M.poller(client)
       open[#open + 1] = not call:ready() and call or nil
     end
     client.unanswered = open
-    core:poll(seconds)
+    return core:poll(seconds)
   end
 end
 

@@ -221,7 +221,10 @@ local function next_page(self)
   end
   while not self.arrived[1] do
     if not self.failure then
-      fill(self)
+      fill(self) -- it may take answers, too
+    end
+    if self.arrived[1] then
+      break
     end
     if self.failure then
       return nil, self.failure
