@@ -145,6 +145,18 @@ static lzc_progress decode_on(lua_State *L, lzc_call *box, int elements)
     return progress;
 }
 
+/* What is taken is the caller's alone: a call is an object with a finalizer, and what hangs on such an object outlives
+ * it by a whole round of the collector, page after page. */
+static void drop_hold(lua_State *L, const lzc_call *box)
+{
+    if (!box->begun)
+        return;
+    lua_getuservalue(L, 1);
+    lua_pushnil(L);
+    lua_rawseti(L, -2, ANCHOR_HOLD);
+    lua_pop(L, 1);
+}
+
 static void set_body(lua_State *L, lzc_call *box)
 {
     zc_call *call = box->call;
@@ -225,6 +237,7 @@ int lzc_call_take(lua_State *L)
     lua_pushinteger(L, (lua_Integer)call->attempts);
     lua_setfield(L, 2, "attempts");
     set_log(L, call);
+    drop_hold(L, box);
     box->call = NULL;
     zc_call_free(call);
     return 1;

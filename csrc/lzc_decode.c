@@ -183,7 +183,7 @@ static got read_value(reader *r, slot *owner)
 {
     switch (*r->p) {
     case '"':
-        return lzc_read_string(r);
+        return lzc_read_string(r, owner);
     case '{':
         return read_object(r, owner);
     case '[':
@@ -201,28 +201,23 @@ static got read_value(reader *r, slot *owner)
 
 /* ---- the document ------------------------------------------------------------------------- */
 
-void lzc_decode_open(lua_State *L, int array_mt)
+void lzc_decode_open(lua_State *L, int array_mt, int record_mt)
 {
     lua_createtable(L, CACHE_VALUES + VALUES, 0);
     lua_pushvalue(L, array_mt);
     lua_rawseti(L, -2, CACHE_ARRAY_MT);
+    lua_pushvalue(L, record_mt);
+    lua_rawseti(L, -2, CACHE_RECORD_MT);
     memset(lua_newuserdata(L, sizeof(cache)), 0, sizeof(cache));
     lua_rawseti(L, -2, CACHE_SLOTS);
 }
 
-bool lzc_decode_begin(lzc_decoding *d, const char *text, size_t n, zc_buf *scratch)
+void lzc_decode_begin(lzc_decoding *d, const char *text, size_t n, zc_buf *scratch)
 {
     *d = (lzc_decoding){.start = text, .p = text, .end = text + n, .scratch = scratch, .phase = PHASE_START};
     d->allowance = n / BYTES_PER_GUESS + 4;
-    size_t bad = 0;
-    if (!zc_utf8_valid(text, n, &bad)) {
-        d->p = text + bad;
-        d->fault = "UTF-8";
-        return false;
-    }
     if (n >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
         d->p += 3;
-    return true;
 }
 
 /* The first element tells how many may follow: records of a list are of much the same size. A document of many small
@@ -247,6 +242,10 @@ static got step_element(reader *r, int hold)
     got value = read_value(r, d->owner < SLOTS ? &r->slots[d->owner] : NULL);
     if (value == GOT_FAULT)
         return value;
+    if (*first == '{') {
+        lua_rawgeti(L, r->cache, CACHE_RECORD_MT);
+        lua_setmetatable(L, -2);
+    }
     if (d->count == 0) {
         lua_createtable(L, expected_elements(r, first), 0);
         lua_rawseti(L, hold, HOLD_ARRAY);
@@ -385,7 +384,7 @@ lzc_progress lzc_decode_step(lua_State *L, lzc_decoding *d, int keys, int hold, 
     luaL_checkstack(L, BATCH + 8, NULL);
     lua_rawgeti(L, keys, CACHE_SLOTS);
     cache *seen = lua_touserdata(L, -1);
-    reader r = {.L = L, .d = d, .p = d->p, .slots = seen->keys, .values = seen->values, .cache = keys};
+    reader r = {.L = L, .d = d, .p = d->p, .slots = seen->keys, .hashes = seen->hashes, .values = seen->values, .cache = keys};
     int done = 0;
     while (d->fault == NULL && d->phase != PHASE_DONE) {
         bool element = d->phase == PHASE_ELEMENT;
@@ -406,7 +405,9 @@ lzc_progress lzc_decode_step(lua_State *L, lzc_decoding *d, int keys, int hold, 
     lua_settop(L, top);
     if (d->fault != NULL) {
         int byte = (int)(d->p - d->start) + 1;
-        if (strcmp(d->fault, "UTF-8") == 0)
+        size_t bad = 1;
+        bool foreign = d->p < d->end && !zc_utf8_valid(d->p, (size_t)(d->end - d->p), &bad) && bad == 0;
+        if (foreign || strcmp(d->fault, NOT_UTF8) == 0)
             lua_pushfstring(L, "it is not UTF-8 (byte %d)", byte);
         else
             lua_pushfstring(L, "it is not JSON (%s, byte %d)", d->fault, byte);

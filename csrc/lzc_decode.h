@@ -28,13 +28,12 @@ typedef struct lzc_decoding {
 
 typedef enum lzc_progress { LZC_DECODED, LZC_PAUSED, LZC_FAILED } lzc_progress;
 
-/* Pushes a cache of strings, for lzc_decode_step's `keys`. array_mt: stack index of the metatable that empty arrays
- * get.
- */
-void lzc_decode_open(lua_State *L, int array_mt);
+/* Pushes a cache of strings, for lzc_decode_step's `keys`. Stack indices of metatables: array_mt is what empty arrays
+ * get, record_mt what the objects in top-level arrays get. */
+void lzc_decode_open(lua_State *L, int array_mt, int record_mt);
 
-/* Begins. Checks that the bytes are UTF-8; false: `fault` says where not. */
-bool lzc_decode_begin(lzc_decoding *d, const char *text, size_t n, zc_buf *scratch);
+/* Begins. */
+void lzc_decode_begin(lzc_decoding *d, const char *text, size_t n, zc_buf *scratch);
 
 /* Goes on for at most `elements` elements of top-level arrays (0: to the end). `keys`: stack index of what
  * lzc_decode_open left; `hold`: stack index of a table that keeps the unfinished value between steps. LZC_DECODED: the

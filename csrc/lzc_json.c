@@ -13,7 +13,15 @@
 #define EXACT_MAX 9007199254740992.0 /* 2^53: a whole double below it is what was written */
 
 /* Positions in the state table, which the registry holds. */
-enum { SLOT_ENCODE = 1, SLOT_CACHE, SLOT_ARRAY_MT, SLOT_FOREIGN_ARRAY_MT, SLOT_FOREIGN_EMPTY_MT, SLOT_FOREIGN_EMPTY };
+enum {
+    SLOT_ENCODE = 1,
+    SLOT_CACHE,
+    SLOT_RECORD_MT,
+    SLOT_ARRAY_MT,
+    SLOT_FOREIGN_ARRAY_MT,
+    SLOT_FOREIGN_EMPTY_MT,
+    SLOT_FOREIGN_EMPTY
+};
 
 /* ---- decoding ----------------------------------------------------------------------------- */
 
@@ -436,8 +444,10 @@ static void fill_state(lua_State *L, int state, int codec)
     lua_createtable(L, 0, 1);
     lua_pushliteral(L, "zohocrm.array");
     lua_setfield(L, -2, "__name");
-    lzc_decode_open(L, lua_gettop(L));
+    lua_createtable(L, 0, 4);
+    lzc_decode_open(L, lua_gettop(L) - 1, lua_gettop(L));
     lua_rawseti(L, state, SLOT_CACHE);
+    lua_rawseti(L, state, SLOT_RECORD_MT);
     lua_rawseti(L, state, SLOT_ARRAY_MT);
 }
 
@@ -450,10 +460,12 @@ void lzc_json_open(lua_State *L)
     lua_getfield(L, module + 1, "new");
     lua_call(L, 0, 1);
     int codec = module + 2;
-    lua_createtable(L, 5, 0);
+    lua_createtable(L, SLOT_FOREIGN_EMPTY, 0);
     fill_state(L, codec + 1, codec);
     lua_rawgeti(L, codec + 1, SLOT_ARRAY_MT);
     lua_setfield(L, module, "array_mt");
+    lua_rawgeti(L, codec + 1, SLOT_RECORD_MT);
+    lua_setfield(L, module, "record_mt");
     lua_setfield(L, LUA_REGISTRYINDEX, STATE);
     lua_pushlightuserdata(L, NULL);
     lua_setfield(L, module, "null");

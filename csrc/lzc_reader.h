@@ -10,8 +10,10 @@
 #define VALUES 1024 /* of string values; a power of two */
 #define TEXT_MAX 40 /* longest text that is cached: Lua interns strings up to here; a multiple of 8 */
 
+#define NOT_UTF8 "UTF-8" /* the fault that has a sentence of its own */
+
 /* Positions in the table that lzc_decode_open makes. */
-enum { CACHE_SLOTS = 1, CACHE_ARRAY_MT };
+enum { CACHE_SLOTS = 1, CACHE_ARRAY_MT, CACHE_RECORD_MT };
 #define CACHE_KEYS 16                     /* the string of key slot i is at CACHE_KEYS + i */
 #define CACHE_VALUES (CACHE_KEYS + SLOTS) /* the string of value slot i is at CACHE_VALUES + i */
 
@@ -21,8 +23,9 @@ typedef struct slot {
     char text[TEXT_MAX]; /* zeros behind its end */
     uint8_t len;
     bool used;
-    uint16_t next;    /* slot of the key that followed last */
-    uint16_t members; /* of the objects under this key: a guess, see learn_members */
+    uint8_t strangers; /* a measure of how many values in a row were new here, see worth_looking_up */
+    uint16_t next;     /* slot of the key that followed last */
+    uint16_t members;  /* of the objects under this key: a guess, see learn_members */
 } slot;
 
 /* A string value seen before. Records share many (owners, stages, countries), and comparing one with its last
@@ -31,12 +34,12 @@ typedef struct slot {
 typedef struct value_slot {
     char text[TEXT_MAX];
     uint8_t len; /* 0: nothing kept */
-    uint32_t hash;
 } value_slot;
 
 /* Lives as long as the Lua state: one decoding profits from what another has seen. */
 typedef struct cache {
     slot keys[SLOTS];
+    uint32_t hashes[VALUES]; /* of the values: apart, because most that are not here are found out by these alone */
     value_slot values[VALUES];
 } cache;
 
@@ -45,6 +48,7 @@ typedef struct reader {
     lzc_decoding *d;
     const char *p;
     slot *slots;
+    uint32_t *hashes;
     value_slot *values;
     int cache; /* stack index */
     int depth;
@@ -66,8 +70,8 @@ static inline void skip_blanks(reader *r)
         r->p++;
 }
 
-/* lzc_strings.c. Pushes a string; r->p is at its opening quote. */
-got lzc_read_string(reader *r);
+/* lzc_strings.c. Pushes a string; r->p is at its opening quote. `owner`: slot of the key it stands under, or NULL. */
+got lzc_read_string(reader *r, slot *owner);
 
 /* Pushes a member's name and passes its colon. *found is its slot, NULL when it is not cached. */
 got lzc_read_name(reader *r, slot **found);

@@ -1,5 +1,6 @@
 /* Strings and names of a JSON document, as Lua strings. */
 #include "lzc_reader.h"
+#include "zc_text.h"
 
 #include <string.h>
 #ifdef __SSE2__
@@ -14,14 +15,18 @@
 #define CACHES_VALUES true
 #endif
 
+#define STRANGERS_MAX 64
+#define STRANGERS_AGAIN 8
+
 #ifndef __SSE2__
 #define ONES 0x0101010101010101u
 #define HIGHS 0x8080808080808080u
 #endif
 
 /* The first byte that is no plain part of a string: a quote, a backslash, a control character (the end's NUL among
- * them). Sixteen bytes at a time where the processor surely can, else eight. */
-static const char *skip_plain(const char *p)
+ * them). Sixteen bytes at a time where the processor surely can, else eight. *ascii turns false where bytes from 0x80 on
+ * may have been among those passed over. */
+static const char *skip_plain(const char *p, bool *ascii)
 {
 #ifdef __SSE2__
     const __m128i quotes = _mm_set1_epi8('"');
@@ -31,9 +36,13 @@ static const char *skip_plain(const char *p)
         __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
         __m128i found = _mm_or_si128(_mm_cmpeq_epi8(bytes, quotes), _mm_cmpeq_epi8(bytes, slashes));
         found = _mm_or_si128(found, _mm_cmpeq_epi8(_mm_min_epu8(bytes, controls), bytes));
-        int mask = _mm_movemask_epi8(found);
-        if (mask != 0)
-            return p + __builtin_ctz((unsigned)mask);
+        unsigned mask = (unsigned)_mm_movemask_epi8(found);
+        unsigned high = (unsigned)_mm_movemask_epi8(bytes);
+        if (mask != 0) {
+            *ascii = *ascii && (high & (mask ^ (mask - 1))) == 0;
+            return p + __builtin_ctz(mask);
+        }
+        *ascii = *ascii && high == 0;
     }
 #else
     for (;;) {
@@ -44,12 +53,30 @@ static const char *skip_plain(const char *p)
         uint64_t found = ((quote - ONES) & ~quote) | ((slash - ONES) & ~slash) | ((w - ONES * 0x20) & ~w);
         if ((found & HIGHS) != 0)
             break;
+        *ascii = *ascii && (w & HIGHS) == 0;
         p += sizeof w;
     }
-    while (*p != '"' && *p != '\\' && (unsigned char)*p >= 0x20)
+    while (*p != '"' && *p != '\\' && (unsigned char)*p >= 0x20) {
+        *ascii = *ascii && (unsigned char)*p < 0x80;
         p++;
+    }
     return p;
 #endif
+}
+
+/* Passes over the plain part of a string at r->p. Only strings are checked for UTF-8: elsewhere a byte from 0x80 on is
+ * no JSON anyway. */
+static bool pass_plain(reader *r)
+{
+    const char *from = r->p;
+    bool ascii = true;
+    size_t bad = 0;
+    r->p = skip_plain(from, &ascii);
+    if (ascii || zc_utf8_valid(from, (size_t)(r->p - from), &bad))
+        return true;
+    r->p = from + bad;
+    lzc_fault(r, NOT_UTF8);
+    return false;
 }
 
 static int hex4(const char *p)
@@ -138,7 +165,8 @@ static got read_escaped(reader *r, const char *from)
             return lzc_fault(r, *r->p == '\\' ? "a wrong escape" : "a string without its end");
         lzc_check(r->L, zc_buf_append(scratch, bytes, n));
         from = r->p;
-        r->p = skip_plain(r->p);
+        if (!pass_plain(r))
+            return GOT_FAULT;
     }
     r->p++;
     lua_pushlstring(r->L, zc_buf_str(scratch), scratch->len);
@@ -187,21 +215,42 @@ static uint32_t hash_text(const char *p, size_t n)
     return (uint32_t)(mixed >> 32);
 }
 
-/* Pushes a string value of 1 to TEXT_MAX bytes. */
-static void push_value(reader *r, const char *p, size_t n)
+/* Some fields share few values among all records (owner, stage, country), others have a new one each time (id,
+ * e-mail), and looking those up costs and repays nothing. After STRANGERS_MAX new values in a row a field is passed
+ * over, and tried again with a few of its values now and then. */
+static bool worth_looking_up(slot *owner)
 {
+    if (owner == NULL || owner->strangers < STRANGERS_MAX)
+        return true;
+    owner->strangers = owner->strangers == UINT8_MAX ? STRANGERS_MAX - STRANGERS_AGAIN : owner->strangers + 1;
+    return false;
+}
+
+/* Pushes a string value of 1 to TEXT_MAX bytes. */
+static void push_value(reader *r, slot *owner, const char *p, size_t n)
+{
+    if (!worth_looking_up(owner)) {
+        lua_pushlstring(r->L, p, n);
+        return;
+    }
     uint32_t hash = hash_text(p, n);
     int i = (int)(hash % VALUES);
     value_slot *v = &r->values[i];
-    if (v->hash == hash && v->len == n && same_text(p, v->text, n)) {
+    bool known = r->hashes[i] == hash;
+    if (known && v->len == n && same_text(p, v->text, n)) {
         lua_rawgeti(r->L, r->cache, CACHE_VALUES + i);
+        if (owner != NULL)
+            owner->strangers = 0;
         return;
     }
-    bool again = v->hash == hash && v->len == 0;
+    bool again = known && v->len == 0;
+    if (owner != NULL)
+        owner->strangers = again ? 0 : (uint8_t)(owner->strangers + 1);
     lua_pushlstring(r->L, p, n);
-    v->len = 0; /* until the new string is safely kept */
-    v->hash = hash;
-    if (again) {
+    if (!known) {
+        v->len = 0;
+        r->hashes[i] = hash;
+    } else if (again) {
         lua_pushvalue(r->L, -1);
         lua_rawseti(r->L, r->cache, CACHE_VALUES + i);
         keep_text(v->text, p, n);
@@ -210,15 +259,16 @@ static void push_value(reader *r, const char *p, size_t n)
 }
 
 /* A string value; r->p is at its opening quote. */
-got lzc_read_string(reader *r)
+got lzc_read_string(reader *r, slot *owner)
 {
     const char *from = ++r->p;
-    r->p = skip_plain(from);
+    if (!pass_plain(r))
+        return GOT_FAULT;
     if (*r->p != '"')
         return read_escaped(r, from);
     size_t n = (size_t)(r->p - from);
     if (CACHES_VALUES && n > 0 && n <= TEXT_MAX)
-        push_value(r, from, n);
+        push_value(r, owner, from, n);
     else
         lua_pushlstring(r->L, from, n);
     r->p++;
@@ -246,18 +296,19 @@ static got read_key(reader *r, slot **found)
         *found = &r->slots[guess];
         return GOT_VALUE;
     }
-    const char *stop = skip_plain(from);
+    if (!pass_plain(r))
+        return GOT_FAULT;
+    const char *stop = r->p;
     size_t n = (size_t)(stop - from);
     *found = NULL;
-    if (*stop != '"') {
-        r->p = stop;
+    if (*stop != '"')
         return read_escaped(r, from);
-    }
     if (n > TEXT_MAX) {
         lua_pushlstring(r->L, from, n);
         r->p = stop + 1;
         return GOT_VALUE;
     }
+    r->p = from;
     unsigned i = hash_text(from, n) % SLOTS;
     slot *s = &r->slots[i];
     if (!s->used || s->len != n || !same_text(from, s->text, n)) {
@@ -267,6 +318,7 @@ static got read_key(reader *r, slot **found)
         keep_text(s->text, from, n);
         s->len = (uint8_t)n;
         s->members = 0;
+        s->strangers = 0;
         s->used = true;
     }
     push_key(r, i);

@@ -46,7 +46,11 @@ bool zc_utf8_valid(const char *text, size_t n, size_t *bad)
     const unsigned char *p = (const unsigned char *)text;
     size_t i = 0;
     while (i < n) {
-        uint64_t eight; /* most text is ASCII */
+        uint64_t four[4]; /* most text is ASCII */
+        uint64_t eight;
+        while (n - i >= sizeof four &&
+               (memcpy(four, p + i, sizeof four), ((four[0] | four[1] | four[2] | four[3]) & ASCII_MASK) == 0))
+            i += sizeof four;
         while (n - i >= sizeof eight && (memcpy(&eight, p + i, sizeof eight), (eight & ASCII_MASK) == 0))
             i += sizeof eight;
         if (i == n)

@@ -149,6 +149,18 @@ describe("a page decoded in pieces", function()
     assert.equal(text, call:take().body)
   end)
 
+  it("belongs to its caller alone once it is taken, though the call is still there", function()
+    for _, piece in ipairs { 50, 1000 } do
+      local call = answered(text)
+      call:decode(piece)
+      local watched = setmetatable({ call:take().body }, { __mode = "v" })
+      collectgarbage()
+      collectgarbage()
+      assert.is_nil(watched[1])
+      assert.matches("taken", tostring(call))
+    end
+  end)
+
   it("is never taken twice, not even by a finalizer while it is being taken", function()
     for _, by in ipairs { "take", "decode" } do
       local call, client = answered(page(0, 2000))

@@ -1,5 +1,6 @@
 --- The look of results: pages, records and outcomes are plain tables that print readably (REPL, logs).
 
+local core = require "zohocrm.core"
 local raise = require "zohocrm.raise"
 
 local M = {}
@@ -154,7 +155,9 @@ function M.table(records, names)
   return table.concat(lines, "\n")
 end
 
-local Record = { __name = "zohocrm.Record" }
+-- The decoder gives it to the objects of an answer's array, so that nobody walks over them once more.
+local Record = core.record_mt
+Record.__name = "zohocrm.Record"
 
 function Record:__tostring()
   local lines, longest = {}, 0
@@ -194,17 +197,12 @@ function M.is_page(value)
   return type(meta) == "table" and meta.__call == not_an_iterator
 end
 
---- Makes an array of records a page: `.info` is always there, and it prints as a table.
+--- Makes an array of decoded records a page: `.info` is always there, and it prints as a table.
 ---@param list table[]
 ---@param info table|nil
 ---@param names? string[] the columns that were asked for
 ---@return table page
 function M.page(list, info, names)
-  for _, record in ipairs(list) do
-    if type(record) == "table" then
-      setmetatable(record, Record)
-    end
-  end
   list.info = info and setmetatable(info, Record)
   return setmetatable(list, {
     __name = "zohocrm.Page",

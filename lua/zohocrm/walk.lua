@@ -27,14 +27,8 @@ local POLL_EVERY = 64
 --- elsewhere the garbage collector cancels what is under way).
 ---@class zohocrm.Walk
 local Walk = {}
-Walk.__index = Walk
-Walk.__name = "zohocrm.Walk"
 
-function Walk:__call()
-  return self:step()
-end
-
-function Walk:__tostring()
+local function shown(self)
   return ("zohocrm.Walk (%d records so far)"):format(self.delivered)
 end
 
@@ -52,7 +46,10 @@ function Walk:close()
   cancel_asked(self)
 end
 
-Walk.__close = Walk.close
+-- The metatable of walks that hand out what `step` gives.
+local function metatable(step)
+  return { __name = "zohocrm.Walk", __index = Walk, __call = step, __close = Walk.close, __tostring = shown }
+end
 
 -- How many pages may be asked or wait beyond the one that is handed out.
 local function window(self)
@@ -243,11 +240,11 @@ local function next_page(self)
   return page
 end
 
-local function start(plan, step)
+local function start(plan, meta)
   local walk = setmetatable({
-    step = step, plan = plan, pager = core.pager(plan.kind, plan.per_page, plan.page, plan.page_token),
+    plan = plan, pager = core.pager(plan.kind, plan.per_page, plan.page, plan.page_token),
     asked = {}, arrived = {}, skip = {}, useful = 0, counted = 0, delivered = 0,
-  }, Walk)
+  }, meta)
   for _, id in ipairs(plan.skip or {}) do
     walk.skip[id] = true
   end
@@ -276,17 +273,37 @@ end
 ---@field begin fun(name: string, value: any): zohocrm.Pending asks with page or page_token
 ---@field read fun(pending: zohocrm.Pending): table?, zohocrm.Error? waits for the page
 
---- Every page. In a generic `for`: `for page in …`. Raises the error when a page cannot be had.
----@param plan zohocrm.WalkPlan
----@return zohocrm.Walk, nil, nil, zohocrm.Walk
-function M.pages(plan)
-  local walk = start(plan, function(self)
+local by_page = metatable(function(self)
+  local page, err = next_page(self)
+  if err then
+    error(err, 0)
+  end
+  return page
+end)
+
+local by_record = metatable(function(self)
+  local position = self.position + 1
+  local record = self.page and self.page[position]
+  if record == nil then
     local page, err = next_page(self)
     if err then
       error(err, 0)
     end
-    return page
-  end)
+    self.page, position = page, 1
+    record = page and page[1]
+  end
+  self.position = position
+  if position % POLL_EVERY == 0 and self.asked[1] then
+    self.plan.poll(0)
+  end
+  return record
+end)
+
+--- Every page. In a generic `for`: `for page in …`. Raises the error when a page cannot be had.
+---@param plan zohocrm.WalkPlan
+---@return zohocrm.Walk, nil, nil, zohocrm.Walk
+function M.pages(plan)
+  local walk = start(plan, by_page)
   return walk, nil, nil, walk
 end
 
@@ -294,23 +311,7 @@ end
 ---@param plan zohocrm.WalkPlan
 ---@return zohocrm.Walk, nil, nil, zohocrm.Walk
 function M.each(plan)
-  local walk = start(plan, function(self)
-    local position = self.position + 1
-    local record = self.page and self.page[position]
-    if record == nil then
-      local page, err = next_page(self)
-      if err then
-        error(err, 0)
-      end
-      self.page, position = page, 1
-      record = page and page[1]
-    end
-    self.position = position
-    if position % POLL_EVERY == 0 and self.asked[1] then
-      self.plan.poll(0)
-    end
-    return record
-  end)
+  local walk = start(plan, by_record)
   walk.position = 0
   return walk, nil, nil, walk
 end
@@ -320,7 +321,7 @@ end
 ---@return table[]|nil records
 ---@return zohocrm.Error|nil
 function M.all(plan)
-  local walk = start(plan)
+  local walk = start(plan, by_page)
   local all, count = {}, 0
   while true do
     local page, err = next_page(walk)
