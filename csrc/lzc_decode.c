@@ -1,5 +1,5 @@
 /* Values and documents of JSON, straight from the received bytes to Lua values. */
-#include "lzc_reader.h"
+#include "lzc_shape.h"
 #include "zc_number.h"
 #include "zc_text.h"
 
@@ -16,10 +16,6 @@
 enum { HOLD_ROOT = 1, HOLD_KEY, HOLD_ARRAY };
 
 enum { PHASE_START, PHASE_FIRST_KEY, PHASE_KEY, PHASE_ELEMENT, PHASE_AFTER_VALUE, PHASE_DONE };
-
-/* `owner`: slot of the key under which the value stands, also where it is an element of an array there; NULL: unknown.
- */
-static got read_value(reader *r, slot *owner);
 
 /* ---- values ------------------------------------------------------------------------------- */
 
@@ -72,22 +68,19 @@ static void learn_members(slot *owner, unsigned members)
         owner->members = (uint16_t)(owner->members - (owner->members - members) / 4);
 }
 
-static got read_object(reader *r, slot *owner)
+/* The members of the object whose table is on top, of which it has some already; r->p is at a name (more) or behind a
+ * value. Notes its keys where they are of interest. */
+static got read_members(reader *r, slot *owner, track *keys, unsigned members, bool more)
 {
     lua_State *L = r->L;
     slot *name = NULL;
-    unsigned members = 0;
-    if (!deeper(r))
-        return lzc_fault(r, "it is nested too deep");
-    r->p++;
-    skip_blanks(r);
-    bool more = *r->p != '}';
-    lua_createtable(L, 0, !more ? 0 : owner != NULL ? owner->members : 4);
     while (more) {
         if (lzc_read_name(r, &name) == GOT_FAULT)
             return GOT_FAULT;
+        if (keys != NULL)
+            lzc_track_key(r, keys, name);
         skip_blanks(r);
-        got value = read_value(r, name);
+        got value = lzc_read_value(r, name);
         if (value == GOT_FAULT)
             return value;
         if (value == GOT_VALUE) {
@@ -105,9 +98,31 @@ static got read_object(reader *r, slot *owner)
     }
     if (*r->p != '}')
         return lzc_fault(r, "an object without its end");
+    r->p++;
     if (owner != NULL) /* the slot may have been given to another key meanwhile: it is a guess in any case */
         learn_members(owner, members);
+    if (keys != NULL)
+        lzc_track_end(r, keys, members);
+    return GOT_VALUE;
+}
+
+/* `is_record`: it is one of many that are likely to have the same keys. */
+static got read_object(reader *r, slot *owner, bool is_record)
+{
+    track keys;
+    unsigned members = 0;
+    if (!deeper(r))
+        return lzc_fault(r, "it is nested too deep");
     r->p++;
+    skip_blanks(r);
+    bool more = *r->p != '}';
+    lzc_track_begin(&keys);
+    fit found = is_record && more ? lzc_shape_read(r, &keys, &members, &more) : FIT_NOT;
+    if (found == FIT_NOT)
+        lua_createtable(r->L, 0, !more ? 0 : owner != NULL ? owner->members : 4);
+    if (found == FIT_FAULT ||
+        (found != FIT_WHOLE && read_members(r, owner, is_record ? &keys : NULL, members, more) == GOT_FAULT))
+        return GOT_FAULT;
     r->depth--;
     return GOT_VALUE;
 }
@@ -146,7 +161,7 @@ static got read_array(reader *r, slot *owner)
     }
     for (;;) {
         skip_blanks(r);
-        got value = read_value(r, owner);
+        got value = lzc_read_value(r, owner);
         if (value == GOT_FAULT)
             return value;
         if (value == GOT_NULL)
@@ -179,13 +194,13 @@ static got read_array(reader *r, slot *owner)
     return GOT_VALUE;
 }
 
-static got read_value(reader *r, slot *owner)
+got lzc_read_value(reader *r, slot *owner)
 {
     switch (*r->p) {
     case '"':
         return lzc_read_string(r, owner);
     case '{':
-        return read_object(r, owner);
+        return read_object(r, owner, false);
     case '[':
         return read_array(r, owner);
     case 't':
@@ -239,7 +254,8 @@ static got step_element(reader *r, int hold)
     lua_State *L = r->L;
     lzc_decoding *d = r->d;
     const char *first = r->p;
-    got value = read_value(r, d->owner < SLOTS ? &r->slots[d->owner] : NULL);
+    slot *owner = d->owner < SLOTS ? &r->slots[d->owner] : NULL;
+    got value = *first == '{' ? read_object(r, owner, true) : lzc_read_value(r, owner);
     if (value == GOT_FAULT)
         return value;
     if (*first == '{') {
@@ -300,7 +316,7 @@ static got step_member(reader *r, int hold)
             return GOT_VALUE;
         }
     }
-    got value = read_value(r, found);
+    got value = lzc_read_value(r, found);
     if (value == GOT_VALUE) {
         lua_rawgeti(L, hold, HOLD_ROOT);
         lua_insert(L, -3);
@@ -345,7 +361,7 @@ static got step(reader *r, int hold)
             return GOT_VALUE;
         }
         r->d->phase = PHASE_DONE;
-        got value = read_value(r, NULL);
+        got value = lzc_read_value(r, NULL);
         if (value == GOT_VALUE)
             lua_rawseti(L, hold, HOLD_ROOT);
         return value;
@@ -384,7 +400,14 @@ lzc_progress lzc_decode_step(lua_State *L, lzc_decoding *d, int keys, int hold, 
     luaL_checkstack(L, BATCH + 8, NULL);
     lua_rawgeti(L, keys, CACHE_SLOTS);
     cache *seen = lua_touserdata(L, -1);
-    reader r = {.L = L, .d = d, .p = d->p, .slots = seen->keys, .hashes = seen->hashes, .values = seen->values, .cache = keys};
+    reader r = {.L = L,
+                .d = d,
+                .p = d->p,
+                .slots = seen->keys,
+                .hashes = seen->hashes,
+                .values = seen->values,
+                .shapes = &seen->shapes,
+                .cache = keys};
     int done = 0;
     while (d->fault == NULL && d->phase != PHASE_DONE) {
         bool element = d->phase == PHASE_ELEMENT;

@@ -6,8 +6,9 @@
 #include "lzc.h"
 #include "lzc_decode.h"
 
-/* Loads lua-cjson, makes the private instance and adds `null`, `array_mt`, `record_mt` (of the objects in an
- * answer's top-level arrays; lua/zohocrm/results.lua gives it its methods), `encode` and `decode` to the table on top of the stack. Raises when lua-cjson is not installed. */
+/* Loads lua-cjson, makes the private instance and adds `null`, `array_mt`, `record_mt`, `encode` and `decode` to the
+ * table on top of the stack. The objects in an answer's top-level arrays get record_mt, whose methods are Lua's to
+ * add (lua/zohocrm/results.lua). Raises when lua-cjson is not installed. */
 void lzc_json_open(lua_State *L);
 
 /* lzc_decode_step with this state's cache of keys. */

@@ -5,17 +5,22 @@
 #include "lzc.h"
 
 #include <stdint.h>
+#include <string.h>
 
 #define SLOTS 256   /* of keys; a power of two */
 #define VALUES 1024 /* of string values; a power of two */
 #define TEXT_MAX 40 /* longest text that is cached: Lua interns strings up to here; a multiple of 8 */
+
+#define SHAPES 8      /* see lzc_shape.c */
+#define SHAPE_KEYS 64 /* keys of a record that can have a shape */
 
 #define NOT_UTF8 "UTF-8" /* the fault that has a sentence of its own */
 
 /* Positions in the table that lzc_decode_open makes. */
 enum { CACHE_SLOTS = 1, CACHE_ARRAY_MT, CACHE_RECORD_MT };
 #define CACHE_KEYS 16                     /* the string of key slot i is at CACHE_KEYS + i */
-#define CACHE_VALUES (CACHE_KEYS + SLOTS) /* the string of value slot i is at CACHE_VALUES + i */
+#define CACHE_SHAPES (CACHE_KEYS + SLOTS) /* of shape i: the shape at CACHE_SHAPES + 2 * i, its function behind it */
+#define CACHE_VALUES (CACHE_SHAPES + 2 * SHAPES) /* the string of value slot i is at CACHE_VALUES + i */
 
 /* A key seen before. Records repeat their keys in the same order, so that the key after this one is most often the one
  * that came after it last time; a glance at the bytes then replaces scanning, hashing and interning. */
@@ -36,11 +41,26 @@ typedef struct value_slot {
     uint8_t len; /* 0: nothing kept */
 } value_slot;
 
+/* What is known of the shapes, and when to make the next one. */
+typedef struct shape_list {
+    struct {
+        unsigned keys; /* 0: there is none */
+        uint32_t hash;
+        uint64_t used; /* when it was last of use: a count of uses */
+    } shape[SHAPES];
+    uint64_t uses;
+    unsigned next;     /* the one that the next record is likely to have */
+    uint32_t run_hash; /* of the keys of the last record without a shape */
+    unsigned run;      /* records in a row that had them */
+    unsigned needed;
+} shape_list;
+
 /* Lives as long as the Lua state: one decoding profits from what another has seen. */
 typedef struct cache {
     slot keys[SLOTS];
     uint32_t hashes[VALUES]; /* of the values: apart, because most that are not here are found out by these alone */
     value_slot values[VALUES];
+    shape_list shapes;
 } cache;
 
 typedef struct reader {
@@ -50,6 +70,7 @@ typedef struct reader {
     slot *slots;
     uint32_t *hashes;
     value_slot *values;
+    shape_list *shapes;
     int cache; /* stack index */
     int depth;
     unsigned last; /* slot of the key before */
@@ -69,6 +90,30 @@ static inline void skip_blanks(reader *r)
     while (*r->p == ' ' || *r->p == '\n' || *r->p == '\r' || *r->p == '\t')
         r->p++;
 }
+
+/* Whether n bytes at p are those at `kept`. */
+static inline bool same_text(const char *p, const char *kept, size_t n)
+{
+    uint64_t a;
+    uint64_t b;
+    while (n >= sizeof a) {
+        memcpy(&a, p, sizeof a);
+        memcpy(&b, kept, sizeof b);
+        if (a != b)
+            return false;
+        p += sizeof a;
+        kept += sizeof b;
+        n -= sizeof a;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (p[i] != kept[i])
+            return false;
+    return true;
+}
+
+/* lzc_decode.c. Pushes a value (not a null). `owner`: slot of the key under which it stands, also where it is an
+ * element of an array there; NULL: unknown. */
+got lzc_read_value(reader *r, slot *owner);
 
 /* lzc_strings.c. Pushes a string; r->p is at its opening quote. `owner`: slot of the key it stands under, or NULL. */
 got lzc_read_string(reader *r, slot *owner);

@@ -15,6 +15,7 @@
 #define CACHES_VALUES true
 #endif
 
+#define WAYS 8 /* slots that a key may have */
 #define STRANGERS_MAX 64
 #define STRANGERS_AGAIN 8
 
@@ -24,8 +25,8 @@
 #endif
 
 /* The first byte that is no plain part of a string: a quote, a backslash, a control character (the end's NUL among
- * them). Sixteen bytes at a time where the processor surely can, else eight. *ascii turns false where bytes from 0x80 on
- * may have been among those passed over. */
+ * them). Sixteen bytes at a time where the processor surely can, else eight. *ascii turns false where bytes from 0x80
+ * on may have been among those passed over. */
 static const char *skip_plain(const char *p, bool *ascii)
 {
 #ifdef __SSE2__
@@ -173,26 +174,6 @@ static got read_escaped(reader *r, const char *from)
     return GOT_VALUE;
 }
 
-/* Whether n bytes at p are those at `kept`. */
-static bool same_text(const char *p, const char *kept, size_t n)
-{
-    uint64_t a;
-    uint64_t b;
-    while (n >= sizeof a) {
-        memcpy(&a, p, sizeof a);
-        memcpy(&b, kept, sizeof b);
-        if (a != b)
-            return false;
-        p += sizeof a;
-        kept += sizeof b;
-        n -= sizeof a;
-    }
-    for (size_t i = 0; i < n; i++)
-        if (p[i] != kept[i])
-            return false;
-    return true;
-}
-
 static void keep_text(char *kept, const char *p, size_t n)
 {
     memset(kept, 0, TEXT_MAX);
@@ -283,6 +264,22 @@ static void push_key(reader *r, unsigned i)
     r->last = i;
 }
 
+/* The slot of a key, or else the one that it shall have: the keys of one record must not drive each other out. */
+static unsigned find_slot(const reader *r, const char *p, size_t n)
+{
+    unsigned home = hash_text(p, n) % SLOTS;
+    unsigned free_one = SLOTS;
+    for (unsigned k = 0; k < WAYS; k++) {
+        unsigned i = (home + k) % SLOTS;
+        const slot *s = &r->slots[i];
+        if (s->used && s->len == n && same_text(p, s->text, n))
+            return i;
+        if (!s->used && free_one == SLOTS)
+            free_one = i;
+    }
+    return free_one < SLOTS ? free_one : home;
+}
+
 /* A member's name; r->p is at its opening quote. Pushes it. *found is its slot, NULL when it is not cached. */
 static got read_key(reader *r, slot **found)
 {
@@ -309,7 +306,7 @@ static got read_key(reader *r, slot **found)
         return GOT_VALUE;
     }
     r->p = from;
-    unsigned i = hash_text(from, n) % SLOTS;
+    unsigned i = find_slot(r, from, n);
     slot *s = &r->slots[i];
     if (!s->used || s->len != n || !same_text(from, s->text, n)) {
         s->used = false; /* until the new string is safely kept */
