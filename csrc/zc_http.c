@@ -2,6 +2,7 @@
  * collect bytes; nothing above this file is called from below a libcurl function. */
 #define _POSIX_C_SOURCE 200809L
 #include "zc_client_private.h"
+#include "zc_date.h"
 #include "zc_inflate.h"
 #include "zc_text.h"
 
@@ -208,7 +209,7 @@ static CURLcode set_options(CURL *easy, zc_call *call)
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, call);
     /* all limits are kept by zc_schedule.c; libcurl divides this one among the addresses of a name */
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)fmin(fmax(client->connect_timeout * 1000, 1), 1e9));
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)fmin(fmax(ceil(client->connect_timeout * 1000), 1), 1e9));
     return code;
 }
 
@@ -401,7 +402,7 @@ void zc_http_answered(zc_call *call, long status)
         /* a date means the server's clock, which need not agree with ours */
         size_t date_len = 0;
         const char *date = zc_header_find(head, "date", &date_len);
-        double at = date != NULL ? zc_policy_date(date, date_len) : -1;
+        double at = date != NULL ? zc_date_parse(date, date_len) : -1;
         call->verdict.retry_after = zc_policy_retry_after(value, n, at >= 0 ? at : env->date(env->data));
     }
 }

@@ -1,10 +1,9 @@
 #include "zc_policy.h"
+#include "zc_date.h"
 
-#include <curl/curl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define RATE_SLOTS_MAX 1000
 #define BACKOFF_BASE 0.5
@@ -152,18 +151,6 @@ double zc_policy_wait(const zc_verdict *verdict, unsigned attempt, double unifor
     return fmax(wait, verdict->retry_after);
 }
 
-double zc_policy_date(const char *value, size_t n)
-{
-    char text[64];
-    /* curl_getdate takes much for a date that is none; those of HTTP begin with the day's name */
-    if (n == 0 || n >= sizeof text || strchr("MTWFS", value[0]) == NULL)
-        return -1;
-    memcpy(text, value, n);
-    text[n] = '\0';
-    time_t at = curl_getdate(text, NULL);
-    return at == (time_t)-1 ? -1 : (double)at;
-}
-
 double zc_policy_retry_after(const char *value, size_t n, double now)
 {
     double seconds = 0;
@@ -172,6 +159,6 @@ double zc_policy_retry_after(const char *value, size_t n, double now)
         seconds = fmin(seconds * 10 + (value[digits++] - '0'), 1e9);
     if (n > 0 && digits == n)
         return seconds;
-    double at = zc_policy_date(value, n);
+    double at = zc_date_parse(value, n);
     return at < 0 ? -1 : fmax(at - now, 0);
 }

@@ -97,7 +97,4 @@ double zc_policy_wait(const zc_verdict *verdict, unsigned attempt, double unifor
  * seconds since the epoch, by the server's clock if it is known. */
 double zc_policy_retry_after(const char *value, size_t n, double now);
 
-/* Reads an HTTP date into seconds since the epoch; negative when it is none. */
-double zc_policy_date(const char *value, size_t n);
-
 #endif

@@ -12,6 +12,10 @@
  * no single sleep may be long. */
 #define SLEEP_MAX 0.02
 
+/* Seconds of its deadline that a call needs to have left for an attempt: no answer comes in less, and a write sent for
+ * nothing may happen all the same. */
+#define ATTEMPT_MIN 0.001
+
 static double now(const zc_client *client)
 {
     return client->env.now(client->env.data);
@@ -133,6 +137,8 @@ static double admit(zc_client *client)
             call->verdict.transient = true;
         } else if (call->state == ZC_WAITING && client->in_flight < client->pace.allowed) {
             double ready = fmax(fmax(call->not_before, client->pace.paused_until), zc_rate_ready_at(&client->rate));
+            if (call->expires - at < ATTEMPT_MIN)
+                ready = HUGE_VAL;
             if (ready <= at)
                 send_call(call);
             else
@@ -169,7 +175,7 @@ static void conclude(zc_call *call)
     /* a pause longer than anyone here would wait is not kept: every call then hears for itself how long it is */
     if (then.slow_down)
         zc_pace_refused(&client->pace, patient ? at + wait : -HUGE_VAL);
-    if (!again || !patient || at + wait >= call->expires) {
+    if (!again || !patient || call->expires - (at + wait) < ATTEMPT_MIN) {
         finish(call);
         return;
     }

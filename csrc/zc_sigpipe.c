@@ -3,6 +3,27 @@
 
 #include <stddef.h>
 #include <time.h>
+#include <unistd.h>
+
+/* Takes the signal, which is blocked, if it has come. */
+static void take_pending(void)
+{
+    sigset_t ours;
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGPIPE);
+#if defined _POSIX_REALTIME_SIGNALS && _POSIX_REALTIME_SIGNALS > 0
+    struct timespec none = {0, 0};
+    while (sigtimedwait(&ours, NULL, &none) > 0) {
+    }
+#else
+    /* macOS and OpenBSD have no sigtimedwait. Writing to a lost connection signals the thread that wrote, so that no
+     * other can take the signal between the question and the wait. */
+    sigset_t pending;
+    int number = 0;
+    if (sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1)
+        sigwait(&ours, &number);
+#endif
+}
 
 void zc_sigpipe_hold(zc_sigpipe *saved)
 {
@@ -18,13 +39,7 @@ void zc_sigpipe_hold(zc_sigpipe *saved)
 
 void zc_sigpipe_restore(const zc_sigpipe *saved)
 {
-    if (!saved->pending) {
-        sigset_t ours;
-        struct timespec none = {0, 0};
-        sigemptyset(&ours);
-        sigaddset(&ours, SIGPIPE);
-        while (sigtimedwait(&ours, NULL, &none) > 0) {
-        }
-    }
+    if (!saved->pending)
+        take_pending();
     pthread_sigmask(SIG_SETMASK, &saved->mask, NULL);
 }

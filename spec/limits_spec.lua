@@ -210,6 +210,34 @@ describe("limits:", function()
         { answer.failure, answer.timeout, answer.sent, answer.transient, answer.attempts })
       assert.is_false(first:ready())
     end)
+
+    it("sends nothing in the last millisecond of a deadline", function()
+      local clock = core.clock { random = { 0.5 } }
+      local client = core.client { offline = true, rate = 0, clock = clock }
+      local short = client:start { path = "/", deadline = 0.0009765625 } -- a fraction that doubles have exactly: 2^-10
+      assert.is_false(short:parked())
+      assert.is_false(short:ready()) -- it has not passed yet
+      client:poll(1)
+      local answer = short:take()
+      assert.same({ "timeout", "deadline", false, 0 }, { answer.failure, answer.timeout, answer.sent, answer.attempts })
+      assert.same({ 0.0009765625 }, clock:waits())
+
+      local enough = client:start { path = "/", deadline = 0.0625 }
+      assert.is_true(enough:parked())
+      enough:cancel()
+    end)
+
+    it("waits for no attempt that would begin in the last millisecond of a deadline", function()
+      for deadline, repeated in pairs { [0.25048828125] = false, [0.251953125] = true } do -- the wait is 0.25
+        local client = core.client { offline = true, rate = 0, clock = core.clock { random = { 0.5 } } }
+        local call = client:start { path = "/", deadline = deadline }
+        call:answer(503, "", "")
+        assert.equal(repeated, not call:ready())
+        if not repeated then
+          assert.equal(503, call:take().status)
+        end
+      end
+    end)
   end)
 
   describe("crm:limits()", function()

@@ -2,12 +2,26 @@
  * that callers get, see fuzz_header.lua. */
 #define _POSIX_C_SOURCE 200809L
 #include "lua_target.h"
+#include "zc_date.h"
 #include "zc_policy.h"
 #include "zc_text.h"
 
+#include <curl/curl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
+
+/* What libcurl takes for a date is more, but what we take for one is the same second to it. */
+static void check_date(const char *value, size_t n)
+{
+    double date = zc_date_parse(value, n);
+    MUST(date == -1 || (date >= 0 && date < 253402300801)); /* the leap second that ends the year 9999 */
+    if (date < 0)
+        return;
+    char *text = input_text((const uint8_t *)value, n);
+    MUST((double)curl_getdate(text, NULL) == date);
+    free(text);
+}
 
 static void check_find(const char *block, const char *name)
 {
@@ -22,10 +36,9 @@ static void check_find(const char *block, const char *name)
     while (line > block && line[-1] != '\n')
         line--;
     MUST(strncasecmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ':');
-    double date = zc_policy_date(value, n);
-    MUST(date == date && date < 1e15);
+    check_date(value, n);
     double wait = zc_policy_retry_after(value, n, 1770340256);
-    MUST(wait == wait);
+    MUST(wait == -1 || (wait >= 0 && wait < 253402300800));
     MUST(!zc_header_value_valid(value, n) || memchr(value, '\r', n) == NULL);
 }
 
