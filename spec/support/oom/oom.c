@@ -35,46 +35,49 @@
 #define FAULTS_SHOWN 5 /* of a scenario; then the next one's turn has come */
 
 void *__real_malloc(size_t n);
-void *__real_calloc(size_t count, size_t size);
+void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *block, size_t n);
 void __real_free(void *block);
 void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *block, size_t n);
 void __wrap_free(void *block);
 int luaopen_zohocrm_core(lua_State *L);
 
+/* libcurl looks up names in a thread, and an address, too, where its own reading of that fails for want of memory. */
+typedef _Atomic long count;
+
 static struct {
-    bool armed;
+    _Atomic bool armed;
     bool onward; /* not only that allocation fails but all from there on */
     unsigned long fail_at;
-    unsigned long made; /* allocations asked for while armed */
-    unsigned long failed;
-    long lua; /* blocks that live, of each owner */
-    long own;
-    long curl;
-    long deflate;
+    _Atomic unsigned long made; /* allocations asked for while armed */
+    _Atomic unsigned long failed;
+    count lua; /* blocks that live, of each owner */
+    count own;
+    count curl;
+    count deflate;
 } memory;
 
 static bool refused(void)
 {
     if (!memory.armed)
         return false;
-    memory.made++;
-    bool refuse = memory.onward ? memory.made >= memory.fail_at : memory.made == memory.fail_at;
+    unsigned long number = ++memory.made;
+    bool refuse = memory.onward ? number >= memory.fail_at : number == memory.fail_at;
     memory.failed += refuse;
     return refuse;
 }
 
 /* ---- whose allocations ---------------------------------------------------------------------- */
 
-static void *counted(void *block, long *live)
+static void *counted(void *block, count *live)
 {
     *live += block != NULL;
     return block;
 }
 
-static void *grown(void *block, size_t n, long *live)
+static void *grown(void *block, size_t n, count *live)
 {
     if (refused())
         return NULL;
@@ -83,7 +86,7 @@ static void *grown(void *block, size_t n, long *live)
     return made;
 }
 
-static void dropped(void *block, long *live)
+static void dropped(void *block, count *live)
 {
     *live -= block != NULL;
     __real_free(block);
@@ -94,9 +97,9 @@ void *__wrap_malloc(size_t n)
     return refused() ? NULL : counted(__real_malloc(n), &memory.own);
 }
 
-void *__wrap_calloc(size_t count, size_t size)
+void *__wrap_calloc(size_t n, size_t size)
 {
-    return refused() ? NULL : counted(__real_calloc(count, size), &memory.own);
+    return refused() ? NULL : counted(__real_calloc(n, size), &memory.own);
 }
 
 void *__wrap_realloc(void *block, size_t n)
@@ -114,9 +117,9 @@ static void *curl_malloc(size_t n)
     return refused() ? NULL : counted(__real_malloc(n), &memory.curl);
 }
 
-static void *curl_calloc(size_t count, size_t size)
+static void *curl_calloc(size_t n, size_t size)
 {
-    return refused() ? NULL : counted(__real_calloc(count, size), &memory.curl);
+    return refused() ? NULL : counted(__real_calloc(n, size), &memory.curl);
 }
 
 static void *curl_realloc(void *block, size_t n)
