@@ -35,12 +35,13 @@ M.cells = {
     records = subject.LARGE, latency = 100, slow = true, once = true },
 }
 
--- Lua contenders exist once for each interpreter.
+-- Lua contenders exist once for each interpreter. `module`: the C module that they need; `packaged`: the releases of Lua
+-- for which Debian has it.
 local lua_scripts = {
   { id = "zohocrm", name = "zohocrm", own = true },
   { id = "libcurl_cjson", name = "libcurl in C + cjson.decode" },
   { id = "luasocket", name = "luasocket + cjson" },
-  { id = "lua_curl", name = "lua-curl + cjson" },
+  { id = "lua_curl", name = "lua-curl + cjson", module = "curl", packaged = "Debian's lua-curl is for Lua 5.1 and 5.2" },
   { id = "lua_http", name = "lua-http + cjson" },
 }
 
@@ -61,7 +62,7 @@ function M.contenders(place)
     for _, interpreter in ipairs(M.interpreters) do
       list[#list + 1] = {
         id = script.id .. "-" .. interpreter.abi, name = ("%s, %s"):format(script.name, interpreter.name),
-        own = script.own, abi = interpreter.abi,
+        own = script.own, abi = interpreter.abi, module = script.module, packaged = script.packaged,
         command = { interpreter.command, ("spec/bench/contenders/%s.lua"):format(script.id) },
         empty = { interpreter.command, "-e", "" },
       }

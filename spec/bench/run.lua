@@ -54,6 +54,14 @@ local function describe_machine(place, rounds, quick)
   }
 end
 
+-- Where the interpreter's own complaint is about a module that nobody packages for it.
+local function plain_reason(contender, why)
+  if contender.packaged and why:find(("module '%s' not found"):format(contender.module), 1, true) then
+    return ("there is no module '%s' for this interpreter (%s)"):format(contender.module, contender.packaged)
+  end
+  return why
+end
+
 -- Those who can run at all; the others are skipped, with the reason.
 local function select_contenders(contest, place, cells)
   local ready, skipped = {}, {}
@@ -74,7 +82,7 @@ local function select_contenders(contest, place, cells)
       ready[#ready + 1] = contender
     else
       assert(not contender.own, why)
-      skipped[#skipped + 1] = { name = contender.name, why = why }
+      skipped[#skipped + 1] = { name = contender.name, why = plain_reason(contender, why) }
     end
   end
   return ready, skipped
