@@ -136,7 +136,7 @@ install: all ## install for the chosen LUA under $(DESTDIR)$(PREFIX)
 .PHONY: uninstall
 uninstall: ## remove what install put there
 	rm -f $(LUA_SOURCES:lua/%="$(DESTDIR)$(LUA_MODULE_DIR)/%") "$(DESTDIR)$(LUA_CMODULE_DIR)/zohocrm/core.so"
-	@for folder in zohocrm/sandbox/server zohocrm/sandbox zohocrm; do \
+	@for folder in zohocrm/sandbox/coql zohocrm/sandbox/server zohocrm/sandbox zohocrm; do \
 	  rmdir "$(DESTDIR)$(LUA_MODULE_DIR)/$$folder" 2>/dev/null || true; \
 	done; rmdir "$(DESTDIR)$(LUA_CMODULE_DIR)/zohocrm" 2>/dev/null || true
 

@@ -162,13 +162,14 @@ describe("sandbox engine", function()
     it("answers unknown ones with INVALID_URL_PATTERN", function()
       for _, path in ipairs({ "/zoho-crm", "/zoho-crm/crm/v7/Leads", "/zoho-crm/crm/v8", "/zoho-crm/crm/v8/",
         "/zoho-crm/crm/v8/Leads/1/Notes", "/zoho-crm/crm/v8/settings", "/zoho-crm/crm/v8/settings/tags",
-        "/zoho-crm/crm/v8/org/1", "/zoho-crm/crm/v8/settings/custom_views/1", "/zoho-crm/crm/v8/Leads/", "/zoho-crm/crm/v8/coql", "/zoho-crm/crm/v8/files" }) do
+        "/zoho-crm/crm/v8/org/1", "/zoho-crm/crm/v8/settings/custom_views/1", "/zoho-crm/crm/v8/Leads/", "/zoho-crm/crm/v8/coql/1",
+        "/zoho-crm/crm/v8/files" }) do
         refused(404, "INVALID_URL_PATTERN", send("GET", path))
       end
     end)
 
     it("answers wrong methods with INVALID_REQUEST_METHOD, before it looks at the module", function()
-      for _, case in ipairs({ { "PATCH", "Leads" }, { "POST", "org" }, { "POST", "Leads/1" }, { "GET", "Leads/upsert" },
+      for _, case in ipairs({ { "PATCH", "Leads" }, { "POST", "org" }, { "GET", "coql" }, { "POST", "Leads/1" }, { "GET", "Leads/upsert" },
         { "DELETE", "Leads/search" }, { "DELETE", "users" }, { "PUT", "settings/roles/1" }, { "PATCH", "nothing" } }) do
         refused(400, "INVALID_REQUEST_METHOD", crm(case[1], case[2]))
       end

@@ -37,16 +37,21 @@ function Credits:check()
   end
 end
 
---- Counts a request that was answered: 1 credit, or 1 for every 10 records of a create, update or upsert. The answer
---- says how many are left once half of them are spent.
+--- What a request costs that is no query: 1 credit, or 1 for every 10 records of a create, update or upsert.
 ---@param records integer|nil of the request's body
+---@return integer credits
+function Credits.of_records(records)
+  return math.max(math.ceil((records or 0) / RECORDS_PER_CREDIT), 1)
+end
+
+--- Counts a request that was answered. The answer says how many credits are left once half of them are spent.
+---@param cost integer
 ---@param response table gets the header
-function Credits:charge(records, response)
+function Credits:charge(cost, response)
   if not self.total then
     return
   end
   if response.status ~= 429 then
-    local cost = math.max(math.ceil((records or 0) / RECORDS_PER_CREDIT), 1)
     self.last = self.last + 1
     self.entries[self.last] = { time = self.clock:now(), cost = cost }
     self.spent = self.spent + cost

@@ -3,6 +3,7 @@
 
 local answers = require("zohocrm.sandbox.answers")
 local connections = require("zohocrm.sandbox.connections")
+local coql = require("zohocrm.sandbox.coql")
 local read = require("zohocrm.sandbox.read")
 local schema = require("zohocrm.sandbox.schema")
 local search = require("zohocrm.sandbox.search")
@@ -15,6 +16,7 @@ local M = {}
 
 -- Every route: method → function (state, request, id). Routes of records get the module too, see below.
 local org = { GET = settings.org }
+local queries = { POST = coql.run }
 
 local user_routes = {
   all = {
@@ -40,7 +42,7 @@ local setting_routes = {
 
 -- First segments that are calls of the real API and no module names; this sandbox does not have them.
 local not_offered = {
-  actions = true, coql = true, files = true, upload = true, __apis = true, __composite_requests = true,
+  actions = true, files = true, upload = true, __apis = true, __composite_requests = true,
   __features = true,
 }
 
@@ -97,6 +99,8 @@ local function answer_crm(state, request, parts)
   end
   if first == "org" then
     return handler_of(not second and org, request.method)(state, request)
+  elseif first == "coql" then
+    return handler_of(not second and queries, request.method)(state, request)
   elseif first == "users" then
     return handler_of(second and user_routes.one or user_routes.all, request.method)(state, request, second)
   end
@@ -186,7 +190,7 @@ function M.answer(state, request)
   -- Anything but a refusal is a fault of the sandbox itself: it must not look like an answer.
   local response = ok and result or answers.refused(result) or error(result, 0)
   if request.reached_crm then
-    state.credits:charge(request.record_count, response)
+    state.credits:charge(request.credits or state.credits.of_records(request.record_count), response)
   end
   return response
 end

@@ -135,7 +135,10 @@ local function show_lookup(field)
   return { module = { api_name = module.api_name, id = module.id }, display_label = field.label, id = field.id }
 end
 
-local function show_field(field)
+--- The metadata of a field.
+---@param field table of the schema
+---@return table
+function M.show_field(field)
   return {
     api_name = field.api_name,
     field_label = field.label,
@@ -187,7 +190,7 @@ function M.fields(_, request)
   local fields = json.array()
   for _, field in ipairs(module.fields) do
     if field_types[kind](field) then
-      fields[#fields + 1] = show_field(field)
+      fields[#fields + 1] = M.show_field(field)
     end
   end
   return #fields > 0 and answers.json(200, { fields = fields }) or answers.empty(204)
@@ -201,7 +204,7 @@ end
 function M.field(_, request, id)
   for _, field in ipairs(module_parameter(request).fields) do
     if field.id == id then
-      return answers.json(200, { fields = json.array({ show_field(field) }) })
+      return answers.json(200, { fields = json.array({ M.show_field(field) }) })
     end
   end
   return answers.empty(204)
