@@ -6,6 +6,7 @@ local handle = require "zohocrm.handle"
 local metadata = require "zohocrm.metadata"
 local modules = require "zohocrm.module"
 local options = require "zohocrm.options"
+local query = require "zohocrm.query"
 local raise = require "zohocrm.raise"
 local suggest = require "zohocrm.suggest"
 local transport = require "zohocrm.transport"
@@ -33,6 +34,7 @@ local new_rules = {
   concurrency = { kind = "integer", least = 1, most = 100 },
   max_response_bytes = { kind = "integer", least = 1024, most = 2 ^ 40 },
   on_request = { kind = "function" },
+  check = { kind = "boolean" },
   clock = { kind = "any" },
   sandbox = { kind = "any" },
 }
@@ -160,6 +162,8 @@ end
 function Client:profile(id, o)
   return metadata.read(client_of(self, "profile"), "profile", o, options.id(id, "profile: the id"))
 end
+
+query.install(Client, client_of)
 
 local request_rules = options.merge(options.call, {
   method = { kind = "choice", choices = { "GET", "POST", "PUT", "PATCH", "DELETE" }, core = true },
@@ -349,7 +353,7 @@ local function new(given)
   end
   local client = {
     core = core_client, on_request = checked.on_request, sandbox = sandbox, gateway_url = core_client:base("gateway"),
-    concurrency = checked.concurrency or CONCURRENCY,
+    concurrency = checked.concurrency or CONCURRENCY, check = checked.check == "true",
     sandbox_key = sandbox and (not checked.api_key or core_client:key_is(sandbox.api_key)),
   }
   client.poll, client.module_names = transport.poller(client), {}

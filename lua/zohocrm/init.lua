@@ -12,14 +12,25 @@ if not has_cjson then
 end
 
 local client = require "zohocrm.client"
+local coql = require "zohocrm.coql"
 local core = require "zohocrm.core"
+local criteria = require "zohocrm.criteria"
 local raise = require "zohocrm.raise"
+local values = require "zohocrm.values"
 
 local M = {
   _VERSION = "zohocrm " .. require "zohocrm.version",
   --- Writes a JSON null, which empties a field. It is lua-cjson's.
   null = core.null,
   new = client.new,
+  --- Builds conditions for searches, COQL, scans and checks: see `zohocrm.criteria`.
+  criteria = criteria,
+  --- Builds COQL queries: see `zohocrm.coql`.
+  coql = coql,
+  --- A day, for conditions and records: see `zohocrm.values`.
+  date = values.date,
+  --- An instant, for conditions and records: see `zohocrm.values`.
+  datetime = values.datetime,
 }
 
 --- Marks an array, so that it is written as `[]` also when it is empty.

@@ -1,11 +1,14 @@
 --- A module of the CRM and its records: `crm.Leads`, `crm:module "My_Module"`.
 
 local answers = require "zohocrm.answers"
-local errors = require "zohocrm.errors"
+local check = require "zohocrm.check"
+local expression = require "zohocrm.expression"
 local handle = require "zohocrm.handle"
 local options = require "zohocrm.options"
+local pages = require "zohocrm.pages"
 local raise = require "zohocrm.raise"
 local results = require "zohocrm.results"
+local scan = require "zohocrm.scan"
 local transport = require "zohocrm.transport"
 local walk = require "zohocrm.walk"
 local writes = require "zohocrm.writes"
@@ -43,6 +46,7 @@ local ORDER = { kind = "choice", choices = { "asc", "desc" } }
 
 -- Reference 3.1; the limits are the seed's.
 local list_rules = options.merge(options.call, {
+  check = check.rule,
   fields = { kind = "fields", most = 50,
     required = 'the API names of the fields you want: fields = {"Last_Name", "Email"}' },
   page = PAGE,
@@ -64,7 +68,8 @@ local list_rules = options.merge(options.call, {
 
 -- Reference 5.1.
 local search_rules = options.merge(options.call, {
-  criteria = { kind = "string" },
+  check = check.rule,
+  criteria = { kind = "criteria" },
   email = { kind = "string" },
   phone = { kind = "string", least = 3 },
   word = { kind = "string", least = 2 },
@@ -113,15 +118,6 @@ local function field_list(text)
   return text and names or nil
 end
 
--- An answer's array as a page.
-local function to_page(answer, names)
-  local list, err = answers.list(answer, "data")
-  if not list then
-    return nil, err
-  end
-  return results.page(list, answers.info(answer, list), names)
-end
-
 local function no_two_pagings(checked, call)
   if checked.page and checked.page_token then
     raise(("%s: page and page_token exclude each other; use page for the first 2,000 records, page_token beyond")
@@ -135,11 +131,26 @@ local function list_description(self, checked)
   })
 end
 
+-- What a call asks for, checked against the module's metadata where that is wanted. `condition` is the expression, if
+-- the criteria are one: what is sent is its text.
+local function checked_first(self, client, action, checked, condition)
+  if not check.wanted(client, checked) then
+    return true
+  end
+  return check.reading(client, self.name, action, checked, {
+    fields = checked.fields, sort_by = checked.sort_by, condition = condition, language = "search",
+  })
+end
+
+local function condition_of(o)
+  return type(o) == "table" and not expression.is(o) and o.criteria or o
+end
+
 --- One page of the module's records. API: get-records.
 ---@param o table `fields` (array or comma separated string, at most 50) is required; `page`, `per_page` (1 to 200,
 --- default 200), `page_token`, `sort_by` ("id", "Created_Time", "Modified_Time"), `sort_order` ("asc", "desc"),
 --- `cvid`, `ids`, `converted`, `approved`, `territory_id`, `include_child`, `uid`, `startDateTime`, `endDateTime`,
---- `if_modified_since` (ISO 8601), and what every call takes: `timeout`, `deadline`, `retries`, `connection`,
+--- `if_modified_since` (ISO 8601), `check` (see `zohocrm.check`), and what every call takes: `timeout`, `deadline`, `retries`, `connection`,
 --- `headers`
 ---@return table|nil page array of records; `.info.more_records`, `.info.next_page_token`, …; empty when there
 --- are none
@@ -148,16 +159,19 @@ function Module:list(o)
   local client = client_of(self, "list")
   local checked = options.check(o, list_rules, "list")
   no_two_pagings(checked, "list")
+  local fine, mistake = checked_first(self, client, "list " .. self.name, checked)
+  if not fine then
+    return nil, mistake
+  end
   local answer, err = transport.request(client, list_description(self, checked))
   if not answer then
     return nil, err
   end
-  return to_page(answer, field_list(checked.fields))
+  return pages.from_answer(answer, field_list(checked.fields))
 end
 
 local function search_options(o, rules, call)
-  local mt = type(o) == "table" and getmetatable(o)
-  if type(o) == "string" or (type(mt) == "table" and mt.__tostring) then
+  if type(o) == "string" or expression.is(o) then
     o = { criteria = o } -- a bare string or a built expression
   end
   local checked = options.check(o, rules, call)
@@ -191,11 +205,15 @@ end
 function Module:search(o)
   local client = client_of(self, "search")
   local checked = search_options(o, search_rules, "search")
+  local fine, mistake = checked_first(self, client, "search " .. self.name, checked, condition_of(o))
+  if not fine then
+    return nil, mistake
+  end
   local answer, err = transport.request(client, search_description(self, checked))
   if not answer then
     return nil, err
   end
-  return to_page(answer, field_list(checked.fields))
+  return pages.from_answer(answer, field_list(checked.fields))
 end
 
 local walk_rules = {
@@ -219,9 +237,7 @@ local function is_search(o)
   if type(o) ~= "table" then
     return type(o) == "string"
   end
-  local mt = getmetatable(o)
-  return (type(mt) == "table" and mt.__tostring ~= nil) or o.criteria ~= nil or o.email ~= nil or o.phone ~= nil
-    or o.word ~= nil
+  return expression.is(o) or o.criteria ~= nil or o.email ~= nil or o.phone ~= nil or o.word ~= nil
 end
 
 -- A limit below a page asks for no more than it needs. Not where the caller starts in the middle: there the size says
@@ -259,6 +275,9 @@ local function plan(self, o, call)
     by_id = (checked.sort_by or "id") == "id" and not checked.cvid, descending = checked.sort_order ~= "asc",
     resumable = call ~= "all", action = first.action, path = "/" .. table.concat(first.path, "/"),
     poll = client.poll,
+    check = function()
+      return checked_first(self, client, first.action, checked, condition_of(o))
+    end,
     begin = function(name, value)
       checked[name] = tostring(value)
       local description = describe(self, checked)
@@ -266,19 +285,7 @@ local function plan(self, o, call)
       return transport.start(client, description)
     end,
     read = function(pending)
-      local answer, err = transport.finish(pending)
-      if not answer then
-        return nil, err
-      end
-      local page, wrong = to_page(answer, names)
-      -- only info tells whether there are more: without it a walk must not take a page for the last
-      if page and page[1] and page.info.more_records == nil then
-        return nil, errors.new(answer.context, {
-          kind = "protocol", status = answer.status, attempts = answer.attempts,
-          message = "the answer does not say whether there are more records",
-        })
-      end
-      return page, wrong
+      return pages.read(pending, names)
     end,
   }
 end
@@ -333,6 +340,8 @@ function Module:get(id, o)
 end
 
 writes.install(Module, client_of)
+scan.install(Module, client_of)
+check.install(Module, client_of)
 
 --- Whether a value is a handle.
 ---@param value any

@@ -2,8 +2,10 @@
 --- request. A call that can never be right raises at the caller's line and says what would be right.
 
 local core = require "zohocrm.core"
+local expression = require "zohocrm.expression"
 local raise = require "zohocrm.raise"
 local suggest = require "zohocrm.suggest"
+local values = require "zohocrm.values"
 
 local M = {}
 
@@ -145,11 +147,10 @@ local function choose(value, rule, what)
 end
 
 -- By kind of option: the checked value, as it will be used.
-local kinds = {
+local kinds
+kinds = {
   string = function(value, rule, what)
-    -- built expressions (criteria) are values with a text
-    local meta = type(value) == "table" and getmetatable(value)
-    if meta and type(meta) == "table" and meta.__tostring then
+    if values.kind(value) then
       value = tostring(value)
     end
     if type(value) ~= "string" then
@@ -159,6 +160,10 @@ local kinds = {
       raise(("%s must have at least %d character%s"):format(what, rule.least or 1, (rule.least or 1) > 1 and "s" or ""))
     end
     return value
+  end,
+  -- a built condition, or its text as it stands
+  criteria = function(value, rule, what)
+    return expression.is(value) and expression.to_criteria(value, what) or kinds.string(value, rule, what)
   end,
   integer = function(value, rule, what)
     if not is_whole(value) or value < rule.least or value > rule.most then

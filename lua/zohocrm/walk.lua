@@ -15,6 +15,8 @@ local M = {}
 local reasons = {
   limit = { kind = "invalid", message = "a search reaches its first 2,000 records only",
     advice = "narrow the criteria, or list the module" },
+  reach = { kind = "invalid", message = "limit and offset reach the first 100,000 rows of a query only",
+    advice = "narrow the query, or read the module by crm.Leads:scan, which has no such end" },
   no_token = { kind = "protocol",
     message = "the server says that there are more records, but gave no page_token to reach them by" },
 }
@@ -67,7 +69,7 @@ local function window(self)
 end
 
 local function ask(self, name, value)
-  self.by_token = name == "page_token"
+  self.by_token = name == "page_token" or self.plan.chained
   self.asked[#self.asked + 1] = { name = name, value = value, pending = self.plan.begin(name, value) }
 end
 
@@ -163,7 +165,7 @@ local function take(self)
   if self.resumed then
     drop_delivered(self, page)
   end
-  self.pager:feed(more, token)
+  self.pager:feed(more, token, page)
   self.useful = self.useful + (#page > 0 and 1 or 0)
   for i = #page, self.plan.limit - self.counted + 1, -1 do
     page[i] = nil
@@ -180,7 +182,7 @@ end
 -- What to ask for next: "page" or "page_token" and its value; nil when there is nothing to ask, or not yet.
 local function next_request(self)
   if #self.asked > 0 then
-    return "page", self.pager:ahead(#self.asked)
+    return self.plan.counted_by or "page", self.pager:ahead(#self.asked)
   end
   local name, value = self.pager:next()
   if not name and value and #self.arrived == 0 then
@@ -216,6 +218,11 @@ local function next_page(self)
   if self.closed then
     return nil
   end
+  local check = self.plan.check
+  if check and not self.checked then
+    local _, mistake = check()
+    self.checked, self.failure = true, mistake
+  end
   while not self.arrived[1] do
     if not self.failure then
       fill(self) -- it may take answers, too
@@ -242,7 +249,7 @@ end
 
 local function start(plan, meta)
   local walk = setmetatable({
-    plan = plan, pager = core.pager(plan.kind, plan.per_page, plan.page, plan.page_token),
+    plan = plan, pager = plan.pager or core.pager(plan.kind, plan.per_page, plan.page, plan.page_token),
     asked = {}, arrived = {}, skip = {}, useful = 0, counted = 0, delivered = 0,
   }, meta)
   for _, id in ipairs(plan.skip or {}) do
@@ -254,7 +261,10 @@ end
 
 --- What a walk needs to know.
 ---@class zohocrm.WalkPlan
+---@field pager table|nil says which page comes next, as the core's pager does; nil: the core's, of this kind:
 ---@field kind string "list", "search" or "plain"
+---@field counted_by string|nil the name that pager:ahead's values go by; default "page"
+---@field chained boolean|nil each request needs the page before, so that there is no use in asking far ahead
 ---@field per_page integer
 ---@field page integer|nil where to begin
 ---@field page_token string|nil where to begin
@@ -264,6 +274,7 @@ end
 ---@field delivered integer records that a resumed walk gave before
 ---@field skip string[]|nil ids on the first page that it gave before
 ---@field after string|nil the last id that it gave, when it has to begin anew
+---@field check (fun(): true?, zohocrm.Error?)|nil asked before the first page
 ---@field by_id boolean the list is in the order of ids
 ---@field descending boolean … the highest first
 ---@field resumable boolean whether the caller can use err.resume

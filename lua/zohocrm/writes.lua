@@ -1,11 +1,13 @@
 --- The writes of a module: create, update, upsert, delete. What is passed is checked here; `zohocrm.bulk` sends it.
 
 local bulk = require "zohocrm.bulk"
+local check = require "zohocrm.check"
 local chunks = require "zohocrm.chunks"
 local core = require "zohocrm.core"
 local options = require "zohocrm.options"
 local raise = require "zohocrm.raise"
 local results = require "zohocrm.results"
+local values = require "zohocrm.values"
 
 local M = {}
 
@@ -26,6 +28,7 @@ local REPEATABLE = { kind = "boolean", core = true }
 -- Reference 4.2: what goes into the body beside `data`.
 local body_keys = { "trigger", "apply_feature_execution", "skip_feature_execution", "duplicate_check_fields", "lar_id" }
 local write_rules = options.merge(bulk_rules, {
+  check = check.rule,
   trigger = { kind = "array" },
   apply_feature_execution = { kind = "array" },
   skip_feature_execution = { kind = "array" },
@@ -84,7 +87,7 @@ local function read_record(record, verb, what, prefix)
   if why then
     return nil, why
   end
-  local json, refusal = core.encode(record, true)
+  local json, refusal = values.encode(record, true)
   if not json then
     return nil, prefix .. refusal:gsub("^the value ", "")
   end
@@ -110,7 +113,7 @@ local function read_array(list, count, read)
     end
     texts[i], ids[i] = text, id_or_why
   end
-  return chunks.of_array(list, texts, ids)
+  return texts, ids
 end
 
 -- Says what is wrong with something that is no table.
@@ -137,25 +140,46 @@ local function is_record(value, name)
   return true
 end
 
--- The records as a source of chunks, and whether the caller passed just one.
-local function record_source(records, name, verb, action)
+-- The records of an array that was read already, each of which may turn out to have mistakes.
+local function checked_array(list, count, texts, ids, mistakes_of)
+  local position = 0
+  local source = chunks.of_iterator(function()
+    position = position + 1
+    return list[position]
+  end, function(record)
+    local wrong = mistakes_of(record)
+    if wrong then
+      return nil, wrong
+    end
+    return texts[position], ids[position]
+  end)
+  source.total = count
+  return source
+end
+
+-- The records as a source of chunks, and whether the caller passed just one. `mistakes_of`: what the module's metadata
+-- says against a record, where that is asked.
+local function record_source(records, name, verb, action, mistakes_of)
   local iterator = iterator_of(records)
   if iterator then
     return chunks.of_iterator(iterator, function(record)
-      return read_record(record, verb, "the record", "")
+      local text, id_or_why = read_record(record, verb, "the record", "")
+      local wrong = text and mistakes_of and mistakes_of(record)
+      if wrong then
+        return nil, wrong
+      end
+      return text, id_or_why
     end), false
-  end
-  if type(records) ~= "table" then
-    refuse_records(records, name, verb)
   end
   local single = is_record(records, name)
   local list = single and { records } or records
   local item = single and "the record" or "record %d"
   local count = options.length(list, name .. ": the list of records", name .. ": " .. item, "info")
-  return read_array(list, count, function(record, i)
+  local texts, ids = read_array(list, count, function(record, i)
     return read_record(record, verb, name .. ": " .. item:format(i),
       single and action .. ": " or ("%s: record %d: "):format(action, i))
-  end), single
+  end)
+  return mistakes_of and checked_array(list, count, texts, ids, mistakes_of) or chunks.of_array(list, texts, ids), single
 end
 
 local function id_source(ids)
@@ -171,9 +195,10 @@ local function id_source(ids)
   end
   local list = single and { options.id(ids, "delete: the id") } or ids
   local count = options.length(list, "delete: the list of ids", "delete: id %d")
-  return read_array(list, count, function(id, i)
+  local texts, list_ids = read_array(list, count, function(id, i)
     return read_deleted(id, i, ("delete: id %d"):format(i))
-  end), single
+  end)
+  return chunks.of_array(list, texts, list_ids), single
 end
 
 -- The request's body around the records, which are JSON already.
@@ -204,8 +229,22 @@ local client_of -- of zohocrm.module, see `install`
 local function write(self, name, records, o)
   local client, verb = client_of(self, name), verbs[name]
   local action = ("%s %s"):format(name, self.name)
-  local source, single = record_source(records, name, verb, action)
+  if type(records) ~= "table" and not iterator_of(records) then
+    refuse_records(records, name, verb) -- before the options, which may be what belongs into the record
+  end
   local checked = options.check(o, verb.rules, name)
+  local mistakes_of, err
+  local wanted = check.wanted(client, checked)
+  -- what can never be right raises before the metadata is asked for
+  local source, single = record_source(records, name, verb, action, wanted and function(record)
+    return mistakes_of(record)
+  end or nil)
+  if wanted then
+    mistakes_of, err = check.writing(client, self.name, name, checked)
+    if not mistakes_of then
+      return nil, err
+    end
+  end
   local own = take_out(checked, bulk_keys)
   local head, foot = body_around(take_out(checked, body_keys), name)
   local path = { "crm", "v8", self.name, verb.tail }
@@ -238,6 +277,8 @@ local Module = {}
 ---@param o? table `trigger` (array; `{}` runs no workflow), `apply_feature_execution`, `skip_feature_execution`,
 --- `lar_id`, and for many:
 ---
+--- - `check`: true: the records are checked against the module's metadata first, see `Module:check`. One with mistakes
+---   is not sent; its outcome is an error of kind "invalid"
 --- - `on_error`: "continue" (default), or "stop": once a record has failed, no further request is started. What was not
 ---   sent reports kind "cancelled", what is under way is waited for
 --- - `progress(done, total, failed)`: called after each request with numbers of records; `total` is nil for iterators

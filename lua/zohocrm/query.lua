@@ -1,0 +1,202 @@
+--- COQL: `crm:query` for one page of rows, `crm:query_each` for all of them.
+---
+--- A query reads, though it is sent by POST: it is repeated when its answer is lost. Sources: reference 6; the rows of
+--- one call and the reach of limit and offset: 6.2.
+
+local coql = require "zohocrm.coql"
+local options = require "zohocrm.options"
+local pages = require "zohocrm.pages"
+local raise = require "zohocrm.raise"
+local transport = require "zohocrm.transport"
+local walk = require "zohocrm.walk"
+
+local M = {}
+
+--- Rows of one call, and the rows that limit and offset reach together.
+M.ROWS, M.REACH = 2000, 100000
+
+local walk_rules = options.merge(options.call, {
+  limit = { kind = "integer", least = 0, most = 2 ^ 53, query = false },
+  prefetch = { kind = "integer", least = 0, most = 100, query = false },
+  resume = { kind = "table", query = false },
+})
+
+-- What an error's `resume` may hold.
+local resume_rules = {
+  delivered = { kind = "integer", least = 0, most = 2 ^ 53 },
+  offset = { kind = "integer", least = 0, most = M.REACH },
+  skip = { kind = "array" },
+}
+
+local function text_of(query, call)
+  if coql.is(query) then
+    return coql.text(query, call)
+  end
+  if type(query) ~= "string" or not query:find("%S") then
+    raise(("%s takes a query, a string or one that zohocrm.coql built, not %s"):format(call,
+      query == nil and "nil" or query == "" and "an empty string" or "a " .. type(query)))
+  end
+  return query
+end
+
+--- What the core needs to know of a query.
+---@param text string
+---@param checked table options from `options.check`
+---@param rules table
+---@param action string for errors: "query", "scan Leads"
+---@return table description
+function M.description(text, checked, rules, action)
+  return options.apply(checked, rules, {
+    action = action, method = "POST", path = { "crm", "v8", "coql" }, body = { select_query = text },
+    repeatable = true, reads = true,
+  })
+end
+
+--- One page of rows.
+---@param client table the client's private part
+---@param query zohocrm.Query|string
+---@param o? table what every call takes
+---@return table|nil page an array of rows with `.info` (`more_records`, `count`); a dotted column's value stands under
+--- its full name, `row["Account_Name.Account_Name"]`
+---@return zohocrm.Error|nil
+function M.page(client, query, o)
+  local text = text_of(query, "query")
+  local checked = options.check(o, options.call, "query")
+  local answer, err = transport.request(client, M.description(text, checked, options.call, "query"))
+  if not answer then
+    return nil, err
+  end
+  return pages.from_answer(answer)
+end
+
+-- Limit and offset -----------------------------------------------------------------------------------------------------
+
+-- The ways to write them; which capture is what.
+local forms = {
+  { "^limit%s+(%d+)%s*$", "limit" },
+  { "^limit%s+(%d+)%s*,%s*(%d+)%s*$", "offset", "limit" },
+  { "^limit%s+(%d+)%s+offset%s+(%d+)%s*$", "limit", "offset" },
+  { "^offset%s+(%d+)%s*$", "offset" },
+  { "^offset%s+(%d+)%s+limit%s+(%d+)%s*$", "offset", "limit" },
+}
+
+-- The text with the inside of quotes and parentheses blanked out, so that only the words of its own clauses are left.
+local function outline(text)
+  text = text:gsub("'[^']*'", function(quoted)
+    return (" "):rep(#quoted)
+  end)
+  text = text:gsub('"[^"]*"', function(quoted)
+    return (" "):rep(#quoted)
+  end)
+  return (text:gsub("%b()", function(inside)
+    return (" "):rep(#inside)
+  end))
+end
+
+--- Splits a query into its text without limit and offset, and these.
+---@param text string
+---@return string rest
+---@return integer|nil limit
+---@return integer offset
+function M.split(text)
+  local shape = outline(text):lower()
+  local start
+  for _, word in ipairs { "limit", "offset" } do
+    local at = shape:match("%f[%w_]()" .. word .. "%f[^%w_]%s")
+    start = at and math.min(start or at, at) or start
+  end
+  if not start then
+    return text, nil, 0
+  end
+  local found = {}
+  for _, form in ipairs(forms) do
+    local first, second = shape:sub(start):match(form[1])
+    if first then
+      found[form[2]] = tonumber(first)
+      found[form[3] or 1] = tonumber(second)
+      return text:sub(1, start - 1):match("^(.-)%s*$"), found.limit, found.offset or 0
+    end
+  end
+  raise(("query_each cannot tell what '%s' limits; write limit n, limit n offset m, or leave it out and pass "
+    .. "{ limit = n }"):format(text:sub(start)))
+end
+
+-- Which rows come next; what the core's pager is to pages.
+local Offsets = {}
+Offsets.__index = Offsets
+
+function Offsets:next()
+  if not self.more then
+    return nil
+  elseif self.offset >= M.REACH then
+    return nil, "reach"
+  end
+  return "offset", self.offset
+end
+
+function Offsets:ahead(requests)
+  local offset = self.offset + requests * self.rows
+  return self.started and self.more and offset < math.min(M.REACH, self.stop) and offset or nil
+end
+
+function Offsets:feed(more)
+  self.started, self.more, self.offset = true, more, self.offset + self.rows
+end
+
+local function plan(client, query, o)
+  local text, limit, offset = M.split(text_of(query, "query_each"))
+  local checked = options.check(o, walk_rules, "query_each")
+  limit = math.min(limit or math.huge, tonumber(checked.limit or math.huge))
+  local resume = options.check(checked.resume or {}, resume_rules, "query_each: resume")
+  local prefetch, delivered = tonumber(checked.prefetch), tonumber(resume.delivered or 0)
+  checked.limit, checked.prefetch, checked.resume = nil, nil, nil
+  local stop, rows = offset + limit, math.max(math.min(limit, M.ROWS), 1)
+  local from = tonumber(resume.offset or offset)
+  return {
+    kind = "plain", per_page = rows, counted_by = "offset", by_id = false, descending = false,
+    pager = setmetatable({ offset = from, rows = rows, stop = stop, more = true }, Offsets),
+    skip = resume.skip, delivered = delivered, limit = math.max(limit - delivered, 0), prefetch = prefetch,
+    concurrency = client.concurrency, resumable = true, action = "query", path = "/crm/v8/coql", poll = client.poll,
+    begin = function(_, at)
+      local wanted = math.min(rows, stop - at, M.REACH - at)
+      return transport.start(client, M.description(("%s limit %d offset %d"):format(text, wanted, at), checked,
+        walk_rules, "query"))
+    end,
+    read = pages.read,
+  }
+end
+
+--- All rows lazily. Raises a zohocrm.Error when a page cannot be had.
+---@param client table the client's private part
+---@param query zohocrm.Query|string its own limit and offset count
+---@param o? table `limit`, `prefetch`, `resume`, and what every call takes
+---@return zohocrm.Walk
+function M.each(client, query, o)
+  return walk.each(plan(client, query, o))
+end
+
+--- Adds the methods to the class of clients.
+---@param Client table
+---@param client_of fun(self: table, method: string): table gives the private part
+function M.install(Client, client_of)
+  --- One page of rows of a COQL query, at most 2,000 (the API's default is 200: say `limit`). API: COQL.
+  ---@param query zohocrm.Query|string built by `zohocrm.coql`, or its text
+  ---@param o? table what every call takes: `timeout`, `deadline`, `retries`, …
+  ---@return table|nil page
+  ---@return zohocrm.Error|nil
+  function Client:query(query, o)
+    return M.page(client_of(self, "query"), query, o)
+  end
+
+  --- All rows of a COQL query: `for row in crm:query_each(query) do`. Calls of 2,000 rows; more than 100,000 rows cannot
+  --- be reached this way, `crm.Leads:scan` can. Pages are cut by number: without an `order by` the API orders by id;
+  --- with one, let it end with id, or rows that are equal may come twice or not at all.
+  ---@param query zohocrm.Query|string its own limit and offset count
+  ---@param o? table `limit` (rows at the most), `prefetch`, `resume` (from an error), and what every call takes
+  ---@return zohocrm.Walk
+  function Client:query_each(query, o)
+    return M.each(client_of(self, "query_each"), query, o)
+  end
+end
+
+return M
