@@ -92,6 +92,8 @@ int lzc_client_new(lua_State *L)
     };
     lua_getfield(L, 1, "offline");
     settings.offline = lua_toboolean(L, -1) != 0;
+    lua_getfield(L, 1, "leased");
+    settings.leased = lua_toboolean(L, -1) != 0;
     settings.api_key = text_option(L, "api_key", settings.offline ? NULL : "MATON_API_KEY", NULL);
     settings.connection = text_option(L, "connection", NULL, NULL);
     settings.ca_file = text_option(L, "ca_file", NULL, NULL);
@@ -131,6 +133,18 @@ static int l_poll(lua_State *L)
     lua_Number seconds = luaL_optnumber(L, 2, 0);
     lua_pushinteger(L, (lua_Integer)zc_client_poll(client, seconds));
     return 1;
+}
+
+/* client:permit(change) -> wanting, permits, left, returned: see zc_client_permit. */
+static int l_permit(lua_State *L)
+{
+    zc_demand demand;
+    zc_client_permit(lzc_client_check(L, 1), (long)luaL_checkinteger(L, 2), &demand);
+    lua_pushinteger(L, (lua_Integer)demand.wanting);
+    lua_pushinteger(L, (lua_Integer)demand.permits);
+    lua_pushinteger(L, (lua_Integer)demand.left);
+    lua_pushinteger(L, (lua_Integer)demand.returned);
+    return 4;
 }
 
 /* Sets a field of the table on top, unless the number is negative: unknown. */
@@ -225,7 +239,8 @@ void lzc_client_class(lua_State *L)
 {
     static const luaL_Reg methods[] = {
         {"start", lzc_call_start}, {"poll", l_poll},   {"limits", l_limits}, {"key_is", l_key_is},
-        {"base", l_base},          {"close", l_close}, {"closed", l_closed}, {NULL, NULL},
+        {"base", l_base},          {"close", l_close}, {"closed", l_closed}, {"permit", l_permit},
+        {NULL, NULL},
     };
     lzc_class(L, LZC_CLIENT, methods, l_close, l_tostring);
 }

@@ -66,7 +66,9 @@ static zc_status copy_settings(zc_client *client, const zc_settings *settings, c
         status = zc_url_base(&client->base[i], bases[i], why);
     }
     if (status == ZC_OK)
-        status = zc_rate_init(&client->rate, settings->offline ? 0 : settings->rate);
+        status = settings->leased && !settings->offline
+                     ? zc_rate_init_leased(&client->rate, settings->concurrency)
+                     : zc_rate_init(&client->rate, settings->offline ? 0 : settings->rate);
     client->timeout = settings->timeout;
     client->connect_timeout = settings->connect_timeout;
     client->stall_timeout = settings->stall_timeout;
@@ -110,6 +112,18 @@ bool zc_client_key_is(const zc_client *client, const char *key, size_t n)
 const char *zc_client_base(const zc_client *client, zc_target target)
 {
     return zc_buf_str(&client->base[target]);
+}
+
+void zc_client_permit(zc_client *client, long change, zc_demand *demand)
+{
+    zc_rate *rate = &client->rate;
+    if (change >= 0)
+        rate->permits += (size_t)change;
+    else
+        rate->permits -= rate->permits < (size_t)-change ? rate->permits : (size_t)-change;
+    size_t room = client->pace.allowed > client->in_flight ? client->pace.allowed - client->in_flight : 0;
+    *demand = (zc_demand){client->wanting < room ? client->wanting : room, rate->permits, rate->left, rate->returned};
+    rate->left = rate->returned = 0;
 }
 
 /* ---- limits -------------------------------------------------------------------------------- */

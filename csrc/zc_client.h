@@ -34,6 +34,7 @@ typedef struct zc_settings {
     double connect_timeout; /* name, TCP and TLS of one attempt */
     double stall_timeout;   /* no byte for so long, once connected */
     double rate;            /* requests per second; 0: no limit */
+    bool leased;            /* each departure needs a permit instead: zc_client_permit */
     double max_retry_wait;  /* the longest wait; a longer Retry-After is reported instead */
     unsigned retries;       /* further attempts after the first */
     unsigned concurrency;   /* calls in flight at once, at least 1 */
@@ -137,6 +138,16 @@ void zc_client_close(zc_client *client);
 bool zc_client_key_is(const zc_client *client, const char *key, size_t n);
 /* The base address of a target, without the trailing slash. */
 const char *zc_client_base(const zc_client *client, zc_target target);
+/* What whoever counts for several clients needs to know of one. */
+typedef struct zc_demand {
+    size_t wanting;  /* calls that could leave now, had they a permit */
+    size_t permits;  /* given, and not used */
+    size_t left;     /* requests that left since the last time */
+    size_t returned; /* permits used since the last time for requests that never left */
+} zc_demand;
+
+/* Permits `change` further departures; a negative one takes back what is not used. They are used at the next poll. */
+void zc_client_permit(zc_client *client, long change, zc_demand *demand);
 /* What the last answers and the client itself know of limits. */
 void zc_client_limits(const zc_client *client, zc_limits *limits);
 /* Moves every call forward; waits at most `seconds` (0: not at all) for something to happen. Returns

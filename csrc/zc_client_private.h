@@ -27,6 +27,7 @@ struct zc_client {
     zc_buf spare; /* memory for decompressing, kept from call to call */
     zc_rate rate;
     double per_second;
+    size_t wanting; /* calls that could leave, had they a permit */
     zc_pace pace;
     zc_signal signals[ZC_SIGNALS];
     zc_call *first; /* unfinished calls, in the order of their start */

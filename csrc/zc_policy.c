@@ -33,6 +33,13 @@ zc_status zc_rate_init(zc_rate *rate, double per_second)
     return ZC_OK;
 }
 
+zc_status zc_rate_init_leased(zc_rate *rate, size_t most)
+{
+    zc_status status = zc_rate_init(rate, (double)most);
+    rate->leased = true;
+    return status;
+}
+
 static size_t oldest(const zc_rate *rate)
 {
     size_t best = 0;
@@ -44,6 +51,8 @@ static size_t oldest(const zc_rate *rate)
 
 double zc_rate_ready_at(const zc_rate *rate)
 {
+    if (rate->leased)
+        return rate->permits > 0 ? -HUGE_VAL : HUGE_VAL;
     return rate->slots == 0 ? -HUGE_VAL : rate->left_at[oldest(rate)] + rate->span;
 }
 
@@ -53,19 +62,24 @@ size_t zc_rate_admit(zc_rate *rate)
         return 0;
     size_t slot = oldest(rate);
     rate->left_at[slot] = HUGE_VAL;
+    if (rate->permits > 0)
+        rate->permits--;
     return slot;
 }
 
 void zc_rate_depart(zc_rate *rate, size_t slot, double now)
 {
     if (rate->slots > 0)
-        rate->left_at[slot] = now;
+        rate->left_at[slot] = rate->leased ? -HUGE_VAL : now;
+    rate->left++;
 }
 
 void zc_rate_release(zc_rate *rate, size_t slot)
 {
-    if (rate->slots > 0 && rate->left_at[slot] == HUGE_VAL)
+    if (rate->slots > 0 && rate->left_at[slot] == HUGE_VAL) {
         rate->left_at[slot] = -HUGE_VAL;
+        rate->returned++;
+    }
 }
 
 void zc_rate_free(zc_rate *rate)

@@ -17,10 +17,16 @@ typedef struct zc_rate {
     double *left_at; /* by slot: when its request left; HUGE_VAL: admitted, but not on its way yet */
     size_t slots;    /* 0: no limit */
     double span;
+    bool leased;     /* somebody else counts, for several clients, and gives permits */
+    size_t permits;  /* given, and not used by an admission yet */
+    size_t left;     /* requests that left since this was asked for */
+    size_t returned; /* permits that ended with requests which never left, since this was asked for */
 } zc_rate;
 
 /* per_second: requests per second, fractions allowed; 0: no limit. */
 zc_status zc_rate_init(zc_rate *rate, double per_second);
+/* A rate whose requests need a permit each. most: how many may be under way at once. */
+zc_status zc_rate_init_leased(zc_rate *rate, size_t most);
 /* The earliest time at which the next request may leave: it may be past; HUGE_VAL: once an admitted one has left. */
 double zc_rate_ready_at(const zc_rate *rate);
 /* Takes the slot that has been free for longest. It counts as used from now on, as its request leaves at a time to

@@ -129,6 +129,7 @@ static double admit(zc_client *client)
 {
     double at = now(client);
     double due = HUGE_VAL;
+    client->wanting = 0;
     for (zc_call *call = client->first; call != NULL;) {
         zc_call *next = call->next;
         if (call->state == ZC_WAITING && at >= call->expires) {
@@ -136,13 +137,16 @@ static double admit(zc_client *client)
             call->verdict.limit = ZC_LIMIT_DEADLINE;
             call->verdict.transient = true;
         } else if (call->state == ZC_WAITING && client->in_flight < client->pace.allowed) {
-            double ready = fmax(fmax(call->not_before, client->pace.paused_until), zc_rate_ready_at(&client->rate));
+            double free_at = fmax(call->not_before, client->pace.paused_until);
+            double ready = fmax(free_at, zc_rate_ready_at(&client->rate));
             if (call->expires - at < ATTEMPT_MIN)
                 ready = HUGE_VAL;
-            if (ready <= at)
+            if (ready <= at) {
                 send_call(call);
-            else
+            } else {
+                client->wanting += free_at <= at;
                 due = fmin(due, fmin(ready, call->expires));
+            }
         } else if (call->state == ZC_WAITING) {
             due = fmin(due, call->expires);
         }

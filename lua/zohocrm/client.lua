@@ -8,12 +8,18 @@ local modules = require "zohocrm.module"
 local options = require "zohocrm.options"
 local query = require "zohocrm.query"
 local raise = require "zohocrm.raise"
+local scheduler = require "zohocrm.scheduler"
+local shared_rate = require "zohocrm.hosts.shared_rate"
 local suggest = require "zohocrm.suggest"
+local tasks = require "zohocrm.tasks"
 local transport = require "zohocrm.transport"
 local version = require "zohocrm.version"
 
 -- The core's own default, which bulk writes go by, too.
 local CONCURRENCY = 10
+
+-- The same, for a rate that workers share.
+local RATE = 10
 
 local SECONDS = { kind = "number", above = 0, least = 0 }
 
@@ -37,6 +43,7 @@ local new_rules = {
   check = { kind = "boolean" },
   clock = { kind = "any" },
   sandbox = { kind = "any" },
+  shared_rate = { kind = "string" },
 }
 
 --- A client of one account.
@@ -249,6 +256,8 @@ function Client:limits()
   return client_of(self, "limits").core:limits()
 end
 
+tasks.install(Client, client_of)
+
 --- Ends the client: calls under way are cancelled, connections closed, the key wiped. Twice is harmless. A client
 --- that is no longer used is closed by the garbage collector.
 function Client:close()
@@ -316,8 +325,9 @@ end
 --- (default: ZOHOCRM_CONTROL_URL, else https://ctrl.maton.ai), `timeout` (seconds for one attempt, 60),
 --- `connect_timeout` (of these, for the connection, 10), `stall_timeout` (seconds without a byte, 30), `retries`
 --- (further attempts, 3), `max_retry_wait` (seconds, 60: the longest wait; a longer Retry-After is reported instead),
---- `rate` (requests a second, 10; 0 or false: no limit), `concurrency` (10), `max_response_bytes` (64 MiB),
---- `ca_file` (PEM), `proxy`, `user_agent`, `on_request` (called after each call, once an attempt, with `{ method,
+--- `rate` (requests a second, 10; 0 or false: no limit), `shared_rate` (in nginx: the name of a lua_shared_dict by
+--- which all workers together keep to the rate, see `zohocrm.hosts.shared_rate`; one for each API key), `concurrency`
+--- (10), `max_response_bytes` (64 MiB), `ca_file` (PEM), `proxy`, `user_agent`, `on_request` (called after each call, once an attempt, with `{ method,
 --- path, attempt, status | failure, timeout, seconds }`; its errors are ignored), `sandbox` (true, options of
 --- zohocrm.sandbox, or a sandbox: no network at all), `clock` (for tests of waiting: `require("zohocrm.core").clock{
 --- random = {0.5} }` stands still; retries and the rate then take no time, and `clock:waits()` tells how long each wait
@@ -346,6 +356,9 @@ local function new(given)
     end
   end
   checked.offline = sandbox ~= nil
+  local rate = checked.shared_rate
+    and shared_rate.new(checked.shared_rate, checked.rate or RATE, checked.connect_timeout)
+  checked.leased = rate ~= nil
   checked.user_agent = checked.user_agent or ("zohocrm-lua/%s libcurl/%s"):format(version, core.libcurl_version)
   local core_client, refusal = core.client(checked)
   if not core_client then
@@ -356,7 +369,12 @@ local function new(given)
     concurrency = checked.concurrency or CONCURRENCY, check = checked.check == "true",
     sandbox_key = sandbox and (not checked.api_key or core_client:key_is(sandbox.api_key)),
   }
+  if rate and not sandbox then -- the one in this process has no limit
+    rate:attach(core_client)
+    client.shared_rate = rate
+  end
   client.poll, client.module_names = transport.poller(client), {}
+  client.scheduler, client.observing = scheduler.new(client), setmetatable({}, { __mode = "k" })
   -- not in the client itself, where assignments would reach them
   client.handles = { connections = connections.new(client) }
   return setmetatable({ [PRIVATE] = client }, meta)

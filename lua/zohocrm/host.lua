@@ -1,31 +1,64 @@
---- The one place that waits. A host says how; this is the blocking one, for scripts and the REPL.
+--- The one place that waits. How, depends on where the caller runs: a task yields to its scheduler, a handler in nginx
+--- is parked, everyone else sleeps.
+
+local one_of = require "zohocrm.hosts.any"
+local blocking = require "zohocrm.hosts.blocking"
+local nginx = require "zohocrm.hosts.nginx"
+local task = require "zohocrm.hosts.task"
 
 local M = {}
 
--- Far above any single sleep of the core, which wakes by itself; only a bound for one round.
-local ROUND = 1
+-- What waits where no task can.
+local bottom = nginx.serves and nginx or blocking
+
+--- Raises where a call could never be waited for.
+M.check = nginx.check
 
 --- Waits until a call is ready.
----@param poll fun(seconds: number) moves all calls on, waits at most so long (see `zohocrm.transport`)
+---
+--- A task gives way also where the answer is there already: so that others have their turn, and the scheduler decodes
+--- it in pieces.
+---@param client table the client's private part
 ---@param call userdata the core's call
-function M.wait(poll, call)
-  while not call:ready() do
-    poll(ROUND)
-  end
+function M.wait(client, call)
+  repeat
+    if task.here() then
+      task.pause(client, call, true)
+    elseif not call:ready() then
+      bottom.pause(client, call)
+    end
+  until call:ready()
 end
 
 --- Waits until one of several calls is ready.
----@param poll fun(seconds: number) moves all calls on, waits at most so long (see `zohocrm.transport`)
+---@param client table the client's private part
 ---@param calls userdata[] not empty
 ---@return integer position of the first that is ready
-function M.wait_any(poll, calls)
-  while true do
-    for i = 1, #calls do
-      if calls[i]:ready() then
-        return i
-      end
+function M.wait_any(client, calls)
+  local any = one_of(calls)
+  local position = any:ready()
+  while not position do
+    if task.here() then
+      task.pause(client, any)
+    else
+      bottom.pause(client, any)
     end
-    poll(ROUND)
+    position = any:ready()
+  end
+  return position
+end
+
+--- Notes that a call has started. If it is a task's, it ends with the task.
+---@param client table the client's private part
+---@param call userdata the core's call
+function M.started(client, call)
+  if nginx.serves then
+    nginx.started(client)
+  end
+  local owner = task.current()
+  if owner then
+    owner.calls = owner.calls or setmetatable({}, { __mode = "k" })
+    owner.calls[call] = true
   end
 end
 

@@ -17,6 +17,8 @@ local core = require "zohocrm.core"
 local criteria = require "zohocrm.criteria"
 local raise = require "zohocrm.raise"
 local values = require "zohocrm.values"
+local task_host = require "zohocrm.hosts.task"
+local tasks = require "zohocrm.tasks"
 
 local M = {
   _VERSION = "zohocrm " .. require "zohocrm.version",
@@ -31,6 +33,11 @@ local M = {
   date = values.date,
   --- An instant, for conditions and records: see `zohocrm.values`.
   datetime = values.datetime,
+  --- Runs functions side by side, see `zohocrm.tasks`.
+  gather = tasks.gather,
+  --- Lua's coroutine functions, but such that what is resumed in a task may wait without blocking, see
+  --- `zohocrm.hosts.task`.
+  coroutine = task_host.library,
 }
 
 --- Marks an array, so that it is written as `[]` also when it is empty.

@@ -30,19 +30,20 @@ local function ask_sandbox(client, call)
 end
 
 -- Tells the observer of each attempt. Its mistakes must not cost the answer of a write, and what it sends itself is not
--- observed in turn.
+-- observed in turn; what other coroutines send while it waits for that, is.
 local function observe(client, context, answer)
-  if not client.on_request or client.observing then
+  local here = coroutine.running() or "main" -- LuaJIT has no name for the main one
+  if not client.on_request or client.observing[here] then
     return
   end
-  client.observing = true
+  client.observing[here] = true
   for i, attempt in ipairs(answer.log) do
     pcall(client.on_request, {
       method = context.method, path = context.path, attempt = i,
       status = attempt.status, failure = attempt.failure, timeout = attempt.timeout, seconds = attempt.seconds,
     })
   end
-  client.observing = false
+  client.observing[here] = nil
 end
 
 local function shown_path(path)
@@ -65,6 +66,7 @@ function M.start(client, description)
   if client.core:closed() then
     raise("the client is closed")
   end
+  host.check()
   description.method = description.method or "GET"
   local call, refusal = client.core:start(description)
   if not call then
@@ -73,6 +75,7 @@ function M.start(client, description)
   if client.sandbox then
     client.unanswered[#client.unanswered + 1] = call
   end
+  host.started(client, call)
   return {
     call = call, client = client, description = description,
     context = {
@@ -103,6 +106,9 @@ function M.poller(client)
   end
   client.unanswered = {} -- in the order of their start, which is the order in which a server would see them
   return function(seconds)
+    if not client.unanswered[1] then
+      return core:poll(seconds)
+    end
     local open = {}
     for _, call in ipairs(client.unanswered) do
       if call:parked() then
@@ -131,7 +137,7 @@ function M.wait_any(client, list)
   for i, pending in ipairs(list) do
     calls[i] = pending.call
   end
-  return list[host.wait_any(client.poll, calls)]
+  return list[host.wait_any(client, calls)]
 end
 
 --- Waits for the answer.
@@ -141,7 +147,7 @@ end
 function M.finish(pending)
   local client = pending.client
   -- an error out of the wait (an interruption, say) must not leave a write behind that goes out later
-  local waited, interruption = pcall(host.wait, client.poll, pending.call)
+  local waited, interruption = pcall(host.wait, client, pending.call)
   if not waited then
     pending.call:cancel()
     error(interruption, 0)

@@ -1,0 +1,137 @@
+--- Waiting inside a task: its coroutine yields to the scheduler (`zohocrm.tasks`), which goes on with it when there is
+--- something to go on with.
+---
+--- A task may run coroutines of its user's, and these may call the client. Their yields belong to whoever resumes
+--- them, so what waits in such a coroutine cannot yield to the scheduler behind that one's back. As a rule it waits
+--- like a script, with all calls of the client moving on. Where the coroutine was resumed by `resume` or `wrap` of this
+--- file (public as `zohocrm.coroutine`), the wait is handed on to the scheduler through the one who resumed it, who does
+--- not see it. Lua's own functions are left as they are: they are not ours to replace.
+
+local nginx = require "zohocrm.hosts.nginx"
+
+local M = {}
+
+local isyieldable = coroutine.isyieldable -- luacheck: ignore 143 (not in 5.1)
+  or function() return true end
+local close = coroutine.close -- luacheck: ignore 143 (5.4 only)
+local resume, running, status, yield = coroutine.resume, coroutine.running, coroutine.status, coroutine.yield
+
+-- What a coroutine yields that waits; nobody outside of this library can yield it.
+local WAIT = {}
+
+-- The task that was resumed last, and is not left yet.
+local current
+
+-- In nginx, where requests take turns in one Lua state wherever they wait, the coroutine tells which task it is.
+local task_of = nginx.serves and setmetatable({}, { __mode = "kv" })
+
+local function present()
+  if task_of then
+    return task_of[running()]
+  end
+  return current
+end
+
+--- Notes which task runs from now on.
+---@param task zohocrm.TaskState|nil
+---@return zohocrm.TaskState|nil task the one that was noted before
+function M.enter(task)
+  local previous = current
+  current = task
+  if task then
+    task.inner = task.co
+    if task_of then
+      task_of[task.co] = task
+    end
+  end
+  return previous
+end
+
+--- Notes which task it was before; passes its other arguments on.
+---@param previous zohocrm.TaskState|nil what `enter` gave
+---@return any ...
+function M.leave(previous, ...)
+  current = previous
+  return ...
+end
+
+--- The task that we are in, be it in a coroutine that it resumed.
+---@return zohocrm.TaskState|nil
+function M.current()
+  -- an error out of the scheduler itself (an interruption, say) may have left a stale one
+  local task = present()
+  if task and task.co and status(task.co) ~= "suspended" and status(task.co) ~= "dead" then
+    return task
+  end
+  return nil
+end
+
+--- Whether the code that runs now can yield to the scheduler.
+---@return boolean
+function M.here()
+  local task = present()
+  return task ~= nil and running() == task.inner and isyieldable() and true or false
+end
+
+--- Yields to the scheduler until there is something to go on with. Who waits has to look again: a task may be woken by
+--- others.
+---@param client table|nil the private part of the client that has to be moved on meanwhile
+---@param object table|userdata it is awaited that `object:ready()`
+---@param decodes? boolean the object is a call of the core, whose answer is to be decoded piece by piece before
+function M.pause(client, object, decodes)
+  local task = present()
+  task.waits_for, task.waits_on, task.decodes = object, client, decodes
+  yield(WAIT)
+end
+
+-- What a coroutine gave that was resumed on the task's behalf. `outer` resumed it.
+local function hand_on(task, outer, co, fine, first, ...)
+  task.inner = outer
+  if fine and first == WAIT then
+    yield(WAIT)
+    return M.resume(co)
+  end
+  return fine, first, ...
+end
+
+--- As coroutine.resume; but where a coroutine that it resumes waits for a call, the task waits, and others go on.
+---@param co thread
+---@return boolean fine
+---@return any ... as coroutine.resume
+function M.resume(co, ...)
+  if not M.here() then
+    return resume(co, ...)
+  end
+  local task, outer = present(), running()
+  task.inner = co
+  if task_of then
+    task_of[co] = task
+  end
+  return hand_on(task, outer, co, resume(co, ...))
+end
+
+-- What a function of `wrap` gives. It is called in place of that function, so that level 2 is who called it.
+local function unwrap(co, fine, ...)
+  if not fine then
+    if close then
+      close(co)
+    end
+    error((...), 2)
+  end
+  return ...
+end
+
+--- As coroutine.wrap, by `resume`.
+---@param f function
+---@return function
+function M.wrap(f)
+  local co = coroutine.create(f)
+  return function(...)
+    return unwrap(co, M.resume(co, ...))
+  end
+end
+
+--- Lua's functions for coroutines, of which `resume` and `wrap` are those above: `local coroutine = zohocrm.coroutine`.
+M.library = setmetatable({ resume = M.resume, wrap = M.wrap }, { __index = coroutine })
+
+return M

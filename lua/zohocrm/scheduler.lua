@@ -1,0 +1,437 @@
+--- Tasks in turns: who may go on, what each waits for, and how one ends. What users see of it is in `zohocrm.tasks`.
+---
+--- A scheduler has the tasks of one client, in a ring. A turn goes once around it: every task that can go on does one
+--- piece of work. A task may wait for what another client brings, or for tasks of another scheduler; these are then
+--- moved on in the same turn.
+
+local core = require "zohocrm.core"
+local errors = require "zohocrm.errors"
+local host = require "zohocrm.hosts.task"
+local nginx = require "zohocrm.hosts.nginx"
+local one_of = require "zohocrm.hosts.any"
+local raise = require "zohocrm.raise"
+
+local M = {}
+
+local now = core.now
+local close = coroutine.close -- luacheck: ignore 143 (5.4 only)
+local unpack = table.unpack or unpack -- luacheck: ignore 113 143
+
+-- Records that are decoded as one piece of work where there is a budget: some hundredths of a millisecond.
+local PIECE = 4
+
+-- Seconds that are slept where tasks wait for several clients, each of which has sockets of its own.
+local SLICE = 0.002
+
+-- Of the whole Lua state, as the tasks of one scheduler may wait for those of another.
+local turn_number, step_number = 0, 0
+
+-- Pieces of work that the step under way has done.
+local pieces = 0
+
+--- A task, from inside.
+---@class zohocrm.TaskState
+---@field handle zohocrm.Task|nil what its user has of it
+---@field co thread|nil while it lives
+---@field inner thread|nil the coroutine in it that can yield to the scheduler, see `zohocrm.hosts.task`
+---@field scheduler zohocrm.Scheduler
+---@field next zohocrm.TaskState|nil in the ring
+---@field previous zohocrm.TaskState|nil
+---@field arguments table|nil packed, until it starts
+---@field waits_for table|userdata|nil it can go on when `waits_for:ready()`
+---@field waits_on table|nil the private part of the client that brings this about
+---@field decodes boolean|nil `waits_for` is a call of the core, to be decoded first
+---@field gave_way integer|nil the step in which it yielded by itself: it goes on in the next
+---@field calls table|nil the calls that it started, weakly
+---@field results table|nil packed
+---@field failure table|nil `{ error =, traceback = }`
+---@field observed boolean|nil somebody has seen how it ended, or is going to
+---@field doomed zohocrm.Error|nil it was cancelled while it ran, and ends when it waits
+
+--- Tasks that take turns.
+---@class zohocrm.Scheduler
+---@field client table|nil the private part of the client that they belong to
+---@field first zohocrm.TaskState|nil whose turn is next
+---@field live integer
+---@field failed zohocrm.TaskState[] those that ended with an error which nobody has seen, oldest first
+---@field turn integer the last turn that it took part in
+
+--- A scheduler without tasks.
+---@param client? table the client's private part
+---@return zohocrm.Scheduler
+function M.new(client)
+  return { client = client, live = 0, failed = {}, turn = 0 }
+end
+
+--- The scheduler of a client's tasks. In nginx each request has one of its own, as a coroutine there lives and dies
+--- with the request that made it.
+---@param client table the client's private part
+---@return zohocrm.Scheduler
+function M.of(client)
+  if nginx.serves then
+    return nginx.of_request(client, M.new)
+  end
+  return client.scheduler
+end
+
+-- ---- the ring ------------------------------------------------------------------------------------------------------
+
+--- Adds a task. It starts in the next turn.
+---@param scheduler zohocrm.Scheduler
+---@param f function
+---@return zohocrm.TaskState
+function M.add(scheduler, f, ...)
+  local task = {
+    scheduler = scheduler, co = coroutine.create(f), arguments = { n = select("#", ...), ... },
+  }
+  local first = scheduler.first
+  if first then
+    local last = first.previous
+    task.previous, task.next, last.next, first.previous = last, first, task, task
+  else
+    task.previous, task.next, scheduler.first = task, task, task
+  end
+  scheduler.live = scheduler.live + 1
+  return task
+end
+
+-- Takes a task out, and lets go of all that it needed to live.
+local function bury(task)
+  local scheduler = task.scheduler
+  if task.next == task then
+    scheduler.first = nil
+  else
+    task.previous.next, task.next.previous = task.next, task.previous
+    scheduler.first = scheduler.first ~= task and scheduler.first or task.next
+  end
+  scheduler.live = scheduler.live - 1
+  task.next, task.previous, task.co, task.inner, task.arguments = nil, nil, nil, nil, nil
+  task.waits_for, task.waits_on, task.calls = nil, nil, nil
+end
+
+-- ---- the end of a task ---------------------------------------------------------------------------------------------
+
+local function cancelled()
+  return errors.new({ action = "task" }, { kind = "cancelled", attempts = 0, message = "the task was cancelled" })
+end
+
+local function cancel_calls(task)
+  for call in pairs(task.calls or {}) do
+    call:cancel()
+  end
+end
+
+local function fail(task, err, traceback)
+  bury(task)
+  task.failure = { error = err, traceback = traceback }
+  if not task.observed then
+    local failed = task.scheduler.failed
+    failed[#failed + 1] = task
+  end
+end
+
+-- A task has raised. Objects stay what they are; a string gets the traceback, as it is all that there is to go by.
+local function settle_error(task, err)
+  local traceback = debug.traceback(task.co)
+  if close then
+    local _, last = close(task.co) -- its to-be-closed variables, one of which may raise in turn
+    err = last
+  end
+  if type(err) == "string" then
+    err = err .. "\n" .. traceback
+  elseif err == nil then
+    err = "nil was raised\n" .. traceback
+  end
+  if task.doomed then
+    cancel_calls(task)
+  end
+  fail(task, err, traceback)
+end
+
+--- Several tasks, as something to wait for.
+---@class zohocrm.TaskList: zohocrm.TaskState[]
+---@field own zohocrm.TaskState[]|nil those that were made to be waited for here: cancelled with who waits
+local List = {}
+List.__index = List
+
+--- Whether all of them are done.
+function List:ready()
+  for i = 1, #self do
+    if self[i].co then
+      return false
+    end
+  end
+  return true
+end
+
+--- Cancels what a list's owner has made.
+---@param list zohocrm.TaskList
+function M.cancel_own(list)
+  for _, task in ipairs(list.own or {}) do
+    M.cancel(task)
+  end
+end
+
+-- Ends a task that waits.
+local function abort(task, err)
+  local co, waits_for = task.co, task.waits_for
+  task.observed = true -- by whoever cancels it
+  cancel_calls(task)
+  fail(task, err, debug.traceback(co))
+  if getmetatable(waits_for) == List then
+    M.cancel_own(waits_for)
+  end
+  if close then
+    local fine, raised = close(co)
+    if not fine then
+      err.message = ("%s; closing its variables raised an error: %s"):format(err.message, tostring(raised))
+    end
+  end
+end
+
+--- Cancels a task, unless it is done. One that runs just now ends when it waits next.
+---@param task zohocrm.TaskState
+---@return boolean cancelled
+function M.cancel(task)
+  if not task.co then
+    return false
+  end
+  if coroutine.status(task.co) == "suspended" then
+    abort(task, cancelled())
+  else
+    task.doomed, task.observed = task.doomed or cancelled(), true
+  end
+  return true
+end
+
+-- Takes what coroutine.resume gave.
+local function settle(task, fine, ...)
+  if not fine then
+    settle_error(task, (...))
+  elseif coroutine.status(task.co) == "dead" then
+    task.results = { n = select("#", ...), ... }
+    bury(task)
+  elseif task.doomed then
+    abort(task, task.doomed)
+  elseif not task.waits_for then
+    task.gave_way = step_number
+  end
+end
+
+-- ---- turns ---------------------------------------------------------------------------------------------------------
+
+local function resume(task)
+  local arguments = task.arguments
+  task.waits_for, task.waits_on, task.arguments, task.gave_way = nil, nil, nil, nil
+  local previous = host.enter(task)
+  if arguments then
+    settle(task, host.leave(previous, coroutine.resume(task.co, unpack(arguments, 1, arguments.n))))
+  else
+    settle(task, host.leave(previous, coroutine.resume(task.co)))
+  end
+end
+
+-- Whether a task can go on.
+local function can_go_on(task)
+  local awaited = task.waits_for
+  if awaited then
+    return awaited:ready()
+  end
+  return task.gave_way ~= step_number and coroutine.status(task.co) == "suspended"
+end
+
+-- Does one piece of work: a few records' decoding, or the task's own until it waits again.
+local function work(task, sparing)
+  if sparing and task.decodes then
+    -- if it raises, the task meets the same when it takes the answer
+    local fine, decoded = pcall(task.waits_for.decode, task.waits_for, PIECE)
+    if fine and not decoded then
+      return
+    end
+  end
+  task.decodes = nil
+  resume(task)
+end
+
+local function move_client(client)
+  if client.turn ~= turn_number and not client.core:closed() then
+    client.turn = turn_number
+    client.poll(0)
+  end
+end
+
+local turn
+
+-- Moves on those that a task waits for. Gives whether they did any work.
+local function turn_list(list, ends_at)
+  local worked = false
+  for i = 1, #list do
+    worked = list[i].co and turn(list[i].scheduler, ends_at) or worked
+  end
+  return worked
+end
+
+-- Moves on what the tasks wait for.
+local function move_awaited(scheduler, ends_at)
+  local worked = false
+  if scheduler.client then
+    move_client(scheduler.client)
+  end
+  local task = scheduler.first
+  for _ = 1, scheduler.live do
+    if task.waits_on then
+      move_client(task.waits_on)
+    elseif getmetatable(task.waits_for) == List then
+      worked = turn_list(task.waits_for, ends_at) or worked
+    end
+    task = task.next
+    if not task then
+      break -- another scheduler's task has ended it
+    end
+  end
+  return worked
+end
+
+-- One turn of a scheduler, until `ends_at`, if that is given. Gives whether any work was done. One piece a step is done
+-- whatever the time is: so a budget too small slows tasks down, but does not stop them.
+function turn(scheduler, ends_at)
+  if scheduler.turn == turn_number then
+    return false
+  end
+  scheduler.turn = turn_number
+  local worked = move_awaited(scheduler, ends_at)
+  for _ = 1, scheduler.live do
+    local task = scheduler.first
+    if not task then
+      break
+    end
+    if can_go_on(task) then
+      if ends_at and pieces > 0 and now() >= ends_at then
+        return worked
+      end
+      worked, pieces, scheduler.first = true, pieces + 1, task.next
+      work(task, ends_at ~= nil)
+    else
+      scheduler.first = task.next
+    end
+  end
+  return worked
+end
+
+--- Moves all tasks on without waiting: one turn, or with a budget turn after turn until it is spent or nothing can go
+--- on.
+---@param scheduler zohocrm.Scheduler
+---@param budget? number seconds
+function M.step(scheduler, budget)
+  local ends_at = budget and now() + budget
+  step_number, pieces = step_number + 1, 0
+  local again
+  repeat
+    turn_number = turn_number + 1
+    again = turn(scheduler, ends_at) and ends_at and now() < ends_at
+  until not again
+end
+
+-- ---- waiting for tasks ---------------------------------------------------------------------------------------------
+
+local add_awaited
+
+local function add_awaited_by_list(list, clients, seen)
+  for _, task in ipairs(list) do
+    if task.co and not seen[task.scheduler] then
+      add_awaited(task.scheduler, clients, seen)
+    end
+  end
+end
+
+-- Gathers the clients that tasks wait for, there and where their tasks wait for others; and for what they wait.
+function add_awaited(scheduler, clients, seen)
+  seen[scheduler] = true
+  local task = scheduler.first
+  for _ = 1, scheduler.live do
+    local client = task.waits_on
+    if client then
+      clients.awaited[#clients.awaited + 1] = task.waits_for
+      if not seen[client] then
+        seen[client], clients[#clients + 1] = true, client
+      end
+    elseif getmetatable(task.waits_for) == List then
+      add_awaited_by_list(task.waits_for, clients, seen)
+    elseif nginx.serves and coroutine.status(task.co) ~= "suspended" then
+      clients.busy = true -- it waits for something of nginx's, and another thread of the request moves it on
+    end
+    task = task.next
+  end
+end
+
+-- Sleeps until something may have come.
+local function sleep(clients)
+  if nginx.serves and clients.awaited[1] then
+    return nginx.pause(clients[1], one_of(clients.awaited)) -- each of the others has its own timer
+  elseif clients.busy then
+    return nginx.give_way()
+  elseif not clients[1] then
+    raise("the tasks wait for each other, and would for ever")
+  end
+  for _, client in ipairs(clients) do
+    if not client.core:closed() then
+      client.poll(clients[2] and SLICE / #clients or 1)
+    end
+  end
+end
+
+--- Moves tasks on until all are done, and sleeps where none can go on.
+---@param scheduler zohocrm.Scheduler
+function M.run(scheduler)
+  while scheduler.live > 0 do
+    step_number, turn_number = step_number + 1, turn_number + 1
+    if not turn(scheduler) and scheduler.live > 0 then
+      local clients = { awaited = {} }
+      add_awaited(scheduler, clients, {})
+      sleep(clients)
+    end
+  end
+end
+
+-- Whether one of a list waits for a task, be it by way of others.
+local function leads_to(list, task, seen)
+  for _, other in ipairs(list) do
+    if other == task then
+      return true
+    end
+    if other.co and not seen[other] then
+      seen[other] = true
+      if getmetatable(other.waits_for) == List and leads_to(other.waits_for, task, seen) then
+        return true
+      end
+    end
+  end
+  return false
+end
+
+--- Waits until tasks are done: in a task by yielding, else by moving them on. Who waits is to see how they ended.
+---@param list zohocrm.TaskList
+function M.await(list)
+  setmetatable(list, List)
+  local current = host.current()
+  if current and leads_to(list, current, {}) then
+    raise("a task cannot wait for itself, nor for one that waits for it")
+  end
+  for _, task in ipairs(list) do
+    task.observed = true
+  end
+  while not list:ready() do
+    if host.here() then
+      host.pause(nil, list)
+    else
+      step_number, turn_number = step_number + 1, turn_number + 1
+      if not turn_list(list) and not list:ready() then
+        local clients = { awaited = {} }
+        add_awaited_by_list(list, clients, {})
+        sleep(clients)
+      end
+    end
+  end
+end
+
+return M
