@@ -78,7 +78,9 @@ DEPS := pkg-config gcc libc6-dev make ca-certificates openssl lua5.4 liblua5.4-d
         lua-cjson lua-busted lua-socket locales 'luajit2|luajit' 'libluajit2-5.1-dev|libluajit-5.1-dev' 'nginx|openresty' \
         'libnginx-mod-http-lua|openresty'
 DEPS_LINT := lua-check luarocks clang clang-format clang-tidy cppcheck valgrind binutils
+DEPS_DESKTOP := love xvfb xauth libgl1-mesa-dri
 DEPS_BENCH := python3 lua-curl lua-http
+DEPS_BROWSER := chromium nodejs
 BUSTED     ?= $(shell command -v busted 2>/dev/null)
 BUSTEDFLAGS ?=
 TREE_PATH  := lua/?.lua;lua/?/init.lua;;
@@ -136,7 +138,7 @@ install: all ## install for the chosen LUA under $(DESTDIR)$(PREFIX)
 .PHONY: uninstall
 uninstall: ## remove what install put there
 	rm -f $(LUA_SOURCES:lua/%="$(DESTDIR)$(LUA_MODULE_DIR)/%") "$(DESTDIR)$(LUA_CMODULE_DIR)/zohocrm/core.so"
-	@for folder in zohocrm/sandbox/coql zohocrm/sandbox/server zohocrm/sandbox zohocrm; do \
+	@for folder in zohocrm/hosts zohocrm/sandbox/coql zohocrm/sandbox/server zohocrm/sandbox zohocrm; do \
 	  rmdir "$(DESTDIR)$(LUA_MODULE_DIR)/$$folder" 2>/dev/null || true; \
 	done; rmdir "$(DESTDIR)$(LUA_CMODULE_DIR)/zohocrm" 2>/dev/null || true
 
@@ -163,6 +165,12 @@ run-demo: all
 	@LUA_PATH="$(TREE_PATH)" LUA_CPATH="$(BUILD)/?.so;;" $(LUA) -e \
 	  'os.exit(require("zohocrm.sandbox.server").with("$(LUA) examples/quickstart.lua"))'
 
+PORT ?= 8080
+.PHONY: example-openresty
+example-openresty: deps ## serve the lead form of examples/openresty until Ctrl-C (PORT=8080)
+	@$(SUBMAKE) all LUA=luajit
+	@LUA_PATH="$(TREE_PATH)" LUA_CPATH="build/5.1/?.so;;" exec luajit examples/openresty/run.lua $(PORT)
+
 .PHONY: sandbox
 sandbox: deps ## serve the sandbox over HTTP until Ctrl-C (ARGS="--leads 100000 --port 8080")
 	@LUA_PATH="$(TREE_PATH)" exec $(LUA) -e 'os.exit(require("zohocrm.sandbox.server").run("$(ARGS)"))'
@@ -181,6 +189,12 @@ bench: deps ## compare with other ways to do the same, some 10 minutes (QUICK=1:
 	@$(SUBMAKE) bench-lua LUA=lua5.4 && $(SUBMAKE) bench-lua LUA=luajit
 	@$(SUBMAKE) bench-programs bench-sdk
 	@LUA_PATH="./?.lua;$(TREE_PATH)" BENCH_BUILD="$(BENCH)" BENCH_MODULES="$(BENCH_MODULES)" lua5.4 spec/bench/run.lua
+
+.PHONY: bench-nginx
+bench-nginx: deps ## compare the client in nginx with cosockets written by hand, some 3 minutes (ROUNDS=3, SECONDS=3)
+	@.ci/deps wrk
+	@$(SUBMAKE) all LUA=luajit
+	@LUA_PATH="./?.lua;$(TREE_PATH)" LUA_CPATH="build/5.1/?.so;;" ZOHOCRM_BUILD=build/5.1 luajit spec/bench/nginx.lua
 
 .PHONY: deps-bench
 deps-bench: ## install what `make bench` compares with (Zoho's SDK besides, where node and npm are there)
@@ -227,6 +241,23 @@ test-5.4: ## run the specs on Lua 5.4 only (BUSTEDFLAGS="--filter …" to choose
 test-luajit: ## run the specs on LuaJIT only
 	@$(SUBMAKE) spec LUA=luajit
 
+.PHONY: test-desktop
+test-desktop: deps ## run the examples that have a window, on a screen of their own (installs LÖVE and Xvfb)
+	@.ci/deps $(DEPS_DESKTOP)
+	@$(SUBMAKE) spec LUA=luajit BUSTED_LOG=build/spec-desktop.log BUSTEDFLAGS="--pattern=_desktop spec/desktop"
+
+.PHONY: test-browser deps-browser
+test-browser: deps deps-browser ## run examples/openresty in headless Chromium (screenshots in build/browser)
+	@$(SUBMAKE) spec LUA=luajit BUSTED_LOG=build/spec-browser.log BUSTEDFLAGS="--pattern=_browser spec/browser"
+# Debian's npm is a package of its own; where node comes from elsewhere, npm came with it.
+deps-browser: ## install what test-browser needs; what cannot be had, it says to be missing
+	@.ci/deps $(DEPS_BROWSER) || echo "note: going on without" >&2
+	@command -v npm >/dev/null || .ci/deps npm || echo "note: going on without" >&2
+	@mkdir -p build/browser; if command -v npm >/dev/null && [ ! -d build/browser/node_modules/playwright-core ]; then \
+	  npm install --prefix build/browser --no-save --no-audit --no-fund --loglevel=error playwright-core || \
+	    echo "note: npm could not install playwright-core" >&2; \
+	fi
+
 # The pipe's status is tee's, so busted's own goes through a file.
 BUSTED_LOG ?= build/spec.log
 RUN_BUSTED  = LUA_PATH="$(TREE_PATH)" LUA_CPATH="$(BUILD)/?.so;;" ZOHOCRM_BUILD="$(BUILD)" MATON_API_KEY= \
@@ -258,13 +289,11 @@ LINK_PROGRAM = $(CC) $(OWN_CFLAGS) -Icsrc $(LUA_CFLAGS) $(CURL_CFLAGS) $(DEFLATE
                $(filter %.c %.o,$^) $(LDFLAGS) $(LUA_LIBS) $(CURL_LIBS) $(DEFLATE_LIBS) -lm
 
 OOM_SOURCES := spec/support/oom/oom.c spec/support/oom/page_server.c
-OOM_WRAPPER ?= valgrind --quiet --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
-               --child-silent-after-fork=yes --error-exitcode=9
 .PHONY: oom run-oom
-oom: ## let every allocation fail in turn, under valgrind, some minutes (LUA=luajit; OOM_WRAPPER= for without)
-	@$(SUBMAKE) run-oom BUILD=build/oom-$(LUA_IMPL)$(LUA_ABI) CFLAGS='-O1 -g' LUA=$(LUA)
+oom: ## let every allocation fail in turn, with the sanitizers (LUA=luajit for LuaJIT)
+	@$(SUBMAKE) run-oom BUILD=build/oom-$(LUA_IMPL)$(LUA_ABI) CC=gcc CFLAGS='$(ASAN_FLAGS)' LUA=$(LUA)
 run-oom: $(BUILD)/oom
-	@LUA_PATH="./?.lua;;" $(OOM_WRAPPER) $(BUILD)/oom spec/support/oom/scenarios.lua
+	@LUA_PATH="./?.lua;;" $(BUILD)/oom spec/support/oom/scenarios.lua
 $(BUILD)/oom: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 $(BUILD)/oom: $(OOM_SOURCES) $(OBJECTS) spec/support/oom/page_server.h
 	$(LINK_PROGRAM)
