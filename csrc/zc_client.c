@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void zc_client_release(zc_client *client)
 {
@@ -88,6 +89,7 @@ zc_status zc_client_new(zc_client **out, const zc_settings *settings, const zc_e
     if (client == NULL)
         return ZC_ENOMEM;
     client->references = 1;
+    client->owner = getpid();
     client->env = env != NULL ? *env : zc_env_system;
     for (size_t i = 0; i < ZC_SIGNALS; i++)
         client->signals[i].value = -1;

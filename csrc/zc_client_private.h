@@ -37,12 +37,13 @@ struct zc_client {
 
     CURLM *multi; /* made when the first call leaves, so that a fork before it costs nothing */
     CURLSH *share;
-    pid_t owner; /* the process that made multi */
+    pid_t owner; /* the process whose calls and connections these are */
 };
 
 /* Gives a reference back; the last one wipes the key and frees the memory. */
 void zc_client_release(zc_client *client);
-/* After a fork the connections belong to the parent: the child lets go of them, untouched. */
+/* After a fork the calls and connections belong to the parent: the child gives the calls up and lets go of the
+ * connections, untouched. */
 void zc_client_check_fork(zc_client *client);
 /* Remembers what the headers of an answer say of limits. */
 void zc_client_note_signals(zc_client *client, const char *head);

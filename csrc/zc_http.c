@@ -41,7 +41,6 @@ zc_status zc_http_open(zc_client *client)
     curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)client->pace.most + 1);
     client->multi = multi;
     client->share = share;
-    client->owner = getpid();
     return ZC_OK;
 }
 
@@ -198,6 +197,11 @@ static CURLcode set_options(CURL *easy, zc_call *call)
          * lost. Over HTTP/1.1 nothing crosses: the last answer of a connection says that it is the last. */
         SET(CURLOPT_HTTP_VERSION, call->repeatable ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+    /* A name that is still being looked up is not waited for when its call ends, which could take half a minute. The
+     * thread that does it ends by itself; this library stays mapped, and libcurl with it. */
+    SET(CURLOPT_QUICK_EXIT, 1L);
+#endif
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
     SET(CURLOPT_MAXAGE_CONN, CONNECTION_IDLE_MAX);
     SET(CURLOPT_BUFFERSIZE, 512L * 1024L); /* a page comes in few pieces */

@@ -88,7 +88,8 @@ bool zc_call_may_have_happened(const zc_call *call)
 
 void zc_client_check_fork(zc_client *client)
 {
-    if (client->multi == NULL || client->owner == getpid())
+    pid_t self = getpid();
+    if (client->owner == self || client->offline) /* a sandbox in this process was forked with its calls */
         return;
     zc_http_close(client, true);
     for (zc_call *call = client->first; call != NULL;) {
@@ -97,6 +98,7 @@ void zc_client_check_fork(zc_client *client)
         zc_call_cancel(call, "the process was forked while the call was under way; it belongs to the parent");
         call = next;
     }
+    client->owner = self;
 }
 
 /* ---- leaving ------------------------------------------------------------------------------- */
@@ -306,6 +308,7 @@ zc_status zc_client_start(zc_client *client, zc_call *call)
 {
     if (client->closed || call->client != client || call->state != ZC_NEW)
         return ZC_EINVAL;
+    zc_client_check_fork(client); /* before this call is one of those that are given up */
     zc_status status = zc_call_finish_headers(call);
     if (status != ZC_OK)
         return status;
