@@ -53,6 +53,7 @@ local pieces = 0
 ---@field client table|nil the private part of the client that they belong to
 ---@field first zohocrm.TaskState|nil whose turn is next
 ---@field live integer
+---@field torn boolean|nil an error came while the ring was changed, see `mend`
 ---@field failed zohocrm.TaskState[] those that ended with an error which nobody has seen, oldest first
 ---@field turn integer the last turn that it took part in
 
@@ -76,6 +77,23 @@ end
 
 -- ---- the ring ------------------------------------------------------------------------------------------------------
 
+-- An error may come at any point: Ctrl-C, say, is one that a debug hook raises. While the ring is `torn`, only the way
+-- by `next` from `first` can be relied upon; who moves tasks on mends the rest.
+local function mend(scheduler)
+  local first, alive = scheduler.first, {}
+  local task = first
+  repeat
+    alive[#alive + 1] = task and task.co and task or nil
+    task = task and task.next
+  until not task or task == first
+  scheduler.first = alive[1] -- before the links, lest the way by them never came back to it
+  for i, one in ipairs(alive) do
+    one.previous, one.next = alive[i - 1] or alive[#alive], alive[i + 1] or alive[1]
+  end
+  scheduler.live = #alive
+  scheduler.torn = nil
+end
+
 --- Adds a task. It starts in the next turn.
 ---@param scheduler zohocrm.Scheduler
 ---@param f function
@@ -84,28 +102,44 @@ function M.add(scheduler, f, ...)
   local task = {
     scheduler = scheduler, co = coroutine.create(f), arguments = { n = select("#", ...), ... },
   }
+  if scheduler.torn then
+    mend(scheduler)
+  end
+  scheduler.torn = true
   local first = scheduler.first
   if first then
     local last = first.previous
-    task.previous, task.next, last.next, first.previous = last, first, task, task
+    task.previous, task.next = last, first
+    last.next = task
+    first.previous = task
   else
-    task.previous, task.next, scheduler.first = task, task, task
+    task.previous, task.next = task, task
+    scheduler.first = task
   end
   scheduler.live = scheduler.live + 1
+  scheduler.torn = nil
   return task
 end
 
--- Takes a task out, and lets go of all that it needed to live.
+-- Takes a task out whose end is noted, and lets go of all that it needed to live.
 local function bury(task)
   local scheduler = task.scheduler
-  if task.next == task then
+  if scheduler.torn then
+    mend(scheduler)
+  end
+  scheduler.torn = true
+  task.co = nil
+  local next_one, previous = task.next, task.previous
+  if next_one == task then
     scheduler.first = nil
   else
-    task.previous.next, task.next.previous = task.next, task.previous
-    scheduler.first = scheduler.first ~= task and scheduler.first or task.next
+    scheduler.first = scheduler.first ~= task and scheduler.first or next_one
+    previous.next = next_one
+    next_one.previous = previous
   end
   scheduler.live = scheduler.live - 1
-  task.next, task.previous, task.co, task.inner, task.arguments = nil, nil, nil, nil, nil
+  scheduler.torn = nil
+  task.next, task.previous, task.inner, task.arguments = nil, nil, nil, nil
   task.waits_for, task.waits_on, task.calls = nil, nil, nil
 end
 
@@ -122,8 +156,8 @@ local function cancel_calls(task)
 end
 
 local function fail(task, err, traceback)
-  bury(task)
   task.failure = { error = err, traceback = traceback }
+  bury(task)
   if not task.observed then
     local failed = task.scheduler.failed
     failed[#failed + 1] = task
@@ -206,6 +240,7 @@ end
 
 -- Takes what coroutine.resume gave.
 local function settle(task, fine, ...)
+  task.arguments = nil
   if not fine then
     settle_error(task, (...))
   elseif coroutine.status(task.co) == "dead" then
@@ -222,12 +257,23 @@ end
 
 local function resume(task)
   local arguments = task.arguments
-  task.waits_for, task.waits_on, task.arguments, task.gave_way = nil, nil, nil, nil
+  task.waits_for, task.waits_on, task.gave_way = nil, nil, nil
   local previous = host.enter(task)
   if arguments then
     settle(task, host.leave(previous, coroutine.resume(task.co, unpack(arguments, 1, arguments.n))))
   else
     settle(task, host.leave(previous, coroutine.resume(task.co)))
+  end
+end
+
+-- A task has ended, but an error kept us from noting how, or from taking it out.
+local function note_lost(task)
+  if task.results then
+    bury(task)
+  else
+    local failure = task.failure
+    fail(task, failure and failure.error or "the task has ended, but an interruption has cost its results",
+      failure and failure.traceback or debug.traceback(task.co))
   end
 end
 
@@ -237,17 +283,22 @@ local function can_go_on(task)
   if awaited then
     return awaited:ready()
   end
-  return task.gave_way ~= step_number and coroutine.status(task.co) == "suspended"
+  local status = coroutine.status(task.co)
+  if status == "dead" then
+    note_lost(task)
+  end
+  return status == "suspended" and task.gave_way ~= step_number
 end
 
 -- Does one piece of work: a few records' decoding, or the task's own until it waits again.
 local function work(task, sparing)
   if sparing and task.decodes then
-    -- if it raises, the task meets the same when it takes the answer
     local fine, decoded = pcall(task.waits_for.decode, task.waits_for, PIECE)
-    if fine and not decoded then
+    if not fine and decoded ~= "not enough memory" then
+      error(decoded, 0) -- an interruption is for who moves the tasks on
+    elseif fine and not decoded then
       return
-    end
+    end -- else the task meets the same when it takes the answer
   end
   task.decodes = nil
   resume(task)
@@ -299,6 +350,9 @@ function turn(scheduler, ends_at)
     return false
   end
   scheduler.turn = turn_number
+  if scheduler.torn then
+    mend(scheduler)
+  end
   local worked = move_awaited(scheduler, ends_at)
   for _ = 1, scheduler.live do
     local task = scheduler.first
@@ -311,7 +365,7 @@ function turn(scheduler, ends_at)
       end
       worked, pieces, scheduler.first = true, pieces + 1, task.next
       work(task, ends_at ~= nil)
-    else
+    elseif task.co then
       scheduler.first = task.next
     end
   end
@@ -383,7 +437,7 @@ end
 --- Moves tasks on until all are done, and sleeps where none can go on.
 ---@param scheduler zohocrm.Scheduler
 function M.run(scheduler)
-  while scheduler.live > 0 do
+  while scheduler.live > 0 or scheduler.torn do
     step_number, turn_number = step_number + 1, turn_number + 1
     if not turn(scheduler) and scheduler.live > 0 then
       local clients = { awaited = {} }
