@@ -5,6 +5,7 @@
 local errors = require "zohocrm.errors"
 local id_range = require "zohocrm.id_range"
 local transport = require "zohocrm.transport"
+local walk = require "zohocrm.walk"
 
 local M = {}
 
@@ -40,7 +41,7 @@ end
 
 -- Asks for the range's next records, no more than are still wanted.
 local function ask(self, range)
-  range.pending = self.scan.ask(range, self.scan.rows)
+  range.pending = self.plan.ask(range, self.plan.rows)
 end
 
 local function remaining(self, range)
@@ -98,7 +99,7 @@ end
 
 -- A call takes its time; what the range has to be asked for next is known from the page.
 local function take(self, range)
-  local page, err = self.scan.read(range.pending)
+  local page, err = self.plan.read(range.pending)
   range.pending = nil
   if not page then
     return nil, err
@@ -113,12 +114,12 @@ local function take(self, range)
     self.arrived[#self.arrived + 1] = page
     self.counted = self.counted + #page
   end
-  if self.counted >= self.scan.limit then
+  if self.counted >= self.plan.limit then
     cancel_all(self)
     self.ranges = {}
   elseif more and not beyond and (not range.to or not last or id_range.is_below(last, range.to)) then
     if not last then
-      return nil, errors.new({ action = self.scan.action, method = "POST", path = self.scan.path }, {
+      return nil, errors.new({ action = self.plan.action, method = "POST", path = self.plan.path }, {
         kind = "protocol", message = "the server says that there are more records, but gave none",
       })
     end
@@ -137,7 +138,7 @@ end
 -- The lowest and the highest id, asked at once. nil and an error where they cannot be had; nothing where there are no
 -- records.
 local function ends(self)
-  local scan = self.scan
+  local scan = self.plan
   local low, high = scan.ask({}, 1), scan.ask({}, 1, true)
   local bottom, err = scan.read(low)
   if not bottom then
@@ -153,7 +154,7 @@ end
 
 -- The ranges to begin with. true, or nil and an error.
 local function divide(self)
-  local scan = self.scan
+  local scan = self.plan
   local lowest, highest = ends(self)
   if not lowest and highest then
     return nil, highest
@@ -178,13 +179,13 @@ end
 
 local function begin(self)
   self.begun = true
-  local fine, mistake = self.scan.check()
+  local fine, mistake = self.plan.check()
   if not fine then
     return nil, mistake
-  elseif self.scan.limit == 0 then
+  elseif self.plan.limit == 0 then
     return true
-  elseif self.scan.ranges then
-    for i, range in ipairs(self.scan.ranges) do
+  elseif self.plan.ranges then
+    for i, range in ipairs(self.plan.ranges) do
       self.ranges[i] = { after = range.after, to = range.to }
     end
   else
@@ -200,7 +201,7 @@ local function ask_idle(self)
     busy = busy + (range.pending and 1 or 0)
   end
   for _, range in ipairs(self.ranges) do
-    if not range.pending and busy < self.scan.parallel then
+    if not range.pending and busy < self.plan.parallel then
       ask(self, range)
       busy = busy + 1
     end
@@ -214,7 +215,7 @@ local function fail(self, err)
   for i, range in ipairs(self.ranges) do
     ranges[i] = { after = range.after, to = range.to }
   end
-  err.delivered = self.counted + self.scan.delivered
+  err.delivered = self.counted + self.plan.delivered
   if ranges[1] then
     err.resume = { ranges = ranges, delivered = err.delivered }
   end
@@ -251,7 +252,7 @@ local function receive(self)
     end
   end
   if not took and not self.arrived[1] and waiting[1] then
-    transport.wait_any(self.scan.client, waiting)
+    transport.wait_any(self.plan.client, waiting)
   end
 end
 
@@ -276,13 +277,15 @@ local function next_page(self)
   if not page then
     return nil
   end
-  for i = #page, self.scan.limit - self.delivered + 1, -1 do
+  for i = #page, self.plan.limit - self.delivered + 1, -1 do
     page[i] = nil
   end
   self.delivered = self.delivered + #page
-  self.scan.poll(0) -- what was asked just now leaves before the caller gets to work
+  self.plan.poll(0) -- what was asked just now leaves before the caller gets to work
   return page[1] and page or nil
 end
+
+next_page = walk.exclusive(next_page)
 
 local meta = { __name = "zohocrm.Walk", __index = Scan, __close = Scan.close }
 
@@ -304,7 +307,7 @@ function meta:__call()
   end
   self.position = position
   if position % POLL_EVERY == 0 then
-    self.scan.poll(0)
+    self.plan.poll(0)
   end
   return record
 end
@@ -315,7 +318,7 @@ end
 ---@return zohocrm.Walk, nil, nil, zohocrm.Walk
 function M.each(scan)
   local self = setmetatable({
-    scan = scan, ranges = {}, arrived = {}, counted = 0, delivered = 0, position = 0,
+    plan = scan, ranges = {}, arrived = {}, counted = 0, delivered = 0, position = 0,
   }, meta)
   return self, nil, nil, self
 end

@@ -29,6 +29,15 @@ local function ask_sandbox(client, call)
   call:answer(response.status, table.concat(head), response.body or "")
 end
 
+local function tell_observer(on_request, context, log)
+  for i, attempt in ipairs(log) do
+    pcall(on_request, {
+      method = context.method, path = context.path, attempt = i,
+      status = attempt.status, failure = attempt.failure, timeout = attempt.timeout, seconds = attempt.seconds,
+    })
+  end
+end
+
 -- Tells the observer of each attempt. Its mistakes must not cost the answer of a write, and what it sends itself is not
 -- observed in turn; what other coroutines send while it waits for that, is.
 local function observe(client, context, answer)
@@ -37,12 +46,7 @@ local function observe(client, context, answer)
     return
   end
   client.observing[here] = true
-  for i, attempt in ipairs(answer.log) do
-    pcall(client.on_request, {
-      method = context.method, path = context.path, attempt = i,
-      status = attempt.status, failure = attempt.failure, timeout = attempt.timeout, seconds = attempt.seconds,
-    })
-  end
+  pcall(tell_observer, client.on_request, context, answer.log)
   client.observing[here] = nil
 end
 
@@ -101,13 +105,13 @@ function M.poller(client)
   local core = client.core
   if not client.sandbox then
     return function(seconds)
-      return core:poll(seconds)
+      return core:closed() and 0 or core:poll(seconds) -- closing has ended all calls
     end
   end
   client.unanswered = {} -- in the order of their start, which is the order in which a server would see them
   return function(seconds)
     if not client.unanswered[1] then
-      return core:poll(seconds)
+      return core:closed() and 0 or core:poll(seconds)
     end
     local open = {}
     for _, call in ipairs(client.unanswered) do
@@ -117,7 +121,7 @@ function M.poller(client)
       open[#open + 1] = not call:ready() and call or nil
     end
     client.unanswered = open
-    return core:poll(seconds)
+    return core:closed() and 0 or core:poll(seconds)
   end
 end
 

@@ -34,6 +34,27 @@ local function shown(self)
   return ("zohocrm.Walk (%d records so far)"):format(self.delivered)
 end
 
+--- Lets a walk be read by one at a time, and no more once an error (an interruption, say) has broken that off: it has
+--- cost the page that was being taken, and going on would leave it out. Two tasks that share a walk would take each
+--- other's pages.
+---@param read fun(self: table): table?, zohocrm.Error?
+---@return fun(self: table): table?, zohocrm.Error?
+function M.exclusive(read)
+  return function(self)
+    local plan = self.plan
+    if self.reading and not self.closed then
+      return nil, self.failure or errors.new({ action = plan.action, method = "GET", path = plan.path }, {
+        kind = "cancelled", delivered = self.delivered + plan.delivered,
+        message = "the walk is being read by another task, or an error has broken it off",
+      })
+    end
+    self.reading = true
+    local page, err = read(self)
+    self.reading = false
+    return page, err
+  end
+end
+
 -- Gives up the requests that are under way.
 local function cancel_asked(self)
   for _, slot in ipairs(self.asked) do
@@ -246,6 +267,8 @@ local function next_page(self)
   self.delivered = self.delivered + #page
   return page
 end
+
+next_page = M.exclusive(next_page)
 
 local function start(plan, meta)
   local walk = setmetatable({
