@@ -24,6 +24,11 @@
 #define lua_isinteger(L, i) 0
 #endif
 
+#if LUA_VERSION_NUM >= 503
+/* record ids have 63 bits */
+_Static_assert(sizeof(lua_Integer) >= 8 && sizeof(lua_Number) >= 8, "zohocrm needs a Lua with integers of 64 bits");
+#endif
+
 #define LZC_CLIENT "zohocrm.client"
 #define LZC_CALL "zohocrm.call"
 #define LZC_PAGER "zohocrm.pager"

@@ -165,7 +165,7 @@ static void read_numbers(lua_State *L, zc_call *call)
         call->deadline = lua_tonumber(L, -1);
     lua_getfield(L, 2, "retries");
     if (lua_isnumber(L, -1))
-        call->retries = (unsigned)lua_tonumber(L, -1);
+        call->retries = (unsigned)fmin(fmax(lua_tonumber(L, -1), 0), ZC_ATTEMPTS_MAX);
     lua_getfield(L, 2, "repeatable");
     if (lua_isboolean(L, -1))
         call->repeatable = lua_toboolean(L, -1) != 0;
@@ -262,7 +262,10 @@ static int l_cancel(lua_State *L)
 /* call:request() -> { method=, url=, headers=, body= }: what an offline client would have sent. */
 static int l_request(lua_State *L)
 {
-    zc_call *call = lzc_call_check(L)->call;
+    lzc_call *box = lzc_call_check(L);
+    zc_call *call = box->call;
+    bool busy = box->busy;
+    box->busy = true; /* nobody's finalizer may answer, take and so free it meanwhile */
     lua_createtable(L, 0, 4);
     lua_pushstring(L, methods[call->method]);
     lua_setfield(L, -2, "method");
@@ -281,6 +284,7 @@ static int l_request(lua_State *L)
         lua_rawset(L, -3);
     }
     lua_setfield(L, -2, "headers");
+    box->busy = busy;
     return 1;
 }
 
@@ -293,6 +297,7 @@ static int l_answer(lua_State *L)
     lua_Number status = luaL_checknumber(L, 2);
     const char *head = luaL_checklstring(L, 3, &head_len);
     const char *body = luaL_checklstring(L, 4, &body_len);
+    luaL_argcheck(L, status >= 0 && status <= 999, 2, "not a status");
     if (lzc_check(L, zc_call_answer(call, (long)status, head, head_len, body, body_len)) != ZC_OK)
         return luaL_error(L, "the call does not wait for an answer");
     return 0;
@@ -306,6 +311,13 @@ static int l_gc(lua_State *L)
     if (call != NULL)
         zc_call_free(call);
     return 0;
+}
+
+/* A to-be-closed variable in a finalizer may hold a call that is being taken just then: that stays. */
+static int l_close(lua_State *L)
+{
+    const lzc_call *box = luaL_checkudata(L, 1, LZC_CALL);
+    return box->busy ? 0 : l_gc(L);
 }
 
 static int l_tostring(lua_State *L)
@@ -324,4 +336,8 @@ void lzc_call_class(lua_State *L)
         {"request", l_request},      {"answer", l_answer},    {NULL, NULL},
     };
     lzc_class(L, LZC_CALL, list, l_gc, l_tostring);
+    luaL_getmetatable(L, LZC_CALL);
+    lua_pushcfunction(L, l_close);
+    lua_setfield(L, -2, "__close");
+    lua_pop(L, 1);
 }

@@ -2,6 +2,7 @@
 #include "lzc.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,17 +53,46 @@ static double number_option(lua_State *L, const char *name, double otherwise)
     return number;
 }
 
+/* The same, for a whole number that has to fit where it goes, whoever calls. */
+static double whole_option(lua_State *L, const char *name, double otherwise, double most)
+{
+    return fmin(fmax(number_option(L, name, otherwise), 0), most); /* 0 for nan */
+}
+
+/* Positions in the table that hangs on a client: the clock; the addresses, by zc_target. */
+enum { ANCHOR_CLOCK = 1, ANCHOR_BASES };
+
 /* The environment that the option `clock` stands for. The client at 2 keeps the clock alive. false: it is no clock. */
 static bool clock_option(lua_State *L, zc_env *env)
 {
     *env = zc_env_system;
     lua_getfield(L, 1, "clock");
     bool usable = lua_isnil(L, -1) || lzc_clock_env(L, -1, env);
-    lua_createtable(L, 1, 0);
+    lua_createtable(L, 3, 0);
     lua_insert(L, -2);
-    lua_rawseti(L, -2, 1);
+    lua_rawseti(L, -2, ANCHOR_CLOCK);
     lua_setuservalue(L, 2);
     return usable;
+}
+
+/* Keeps the addresses as Lua strings. Who would make a string of the client's own text could find it gone: on LuaJIT
+ * making one may run finalizers, one of which closes the client, before the text is read. */
+static void keep_bases(lua_State *L, const lzc_client *box)
+{
+    lua_getuservalue(L, 2);
+    for (int target = ZC_GATEWAY; target <= ZC_CONTROL && box->client != NULL; target++) {
+        lua_pushstring(L, zc_client_base(box->client, (zc_target)target));
+        lua_rawseti(L, -2, ANCHOR_BASES + target);
+    }
+    lua_pop(L, 1);
+}
+
+/* Pushes an address of the client at 1. */
+static void push_base(lua_State *L, int target)
+{
+    lua_getuservalue(L, 1);
+    lua_rawgeti(L, -1, ANCHOR_BASES + target);
+    lua_remove(L, -2);
 }
 
 /* core.client(options) -> client | nil, sentence, option at fault. The options are those of zc_settings, checked by
@@ -86,9 +116,9 @@ int lzc_client_new(lua_State *L)
         .stall_timeout = number_option(L, "stall_timeout", 30),
         .rate = number_option(L, "rate", 10),
         .max_retry_wait = number_option(L, "max_retry_wait", 60),
-        .retries = (unsigned)number_option(L, "retries", 3),
-        .concurrency = (unsigned)number_option(L, "concurrency", 10),
-        .max_response_bytes = (size_t)number_option(L, "max_response_bytes", 64.0 * 1024 * 1024),
+        .retries = (unsigned)whole_option(L, "retries", 3, ZC_ATTEMPTS_MAX),
+        .concurrency = (unsigned)whole_option(L, "concurrency", 10, 1e6),
+        .max_response_bytes = (size_t)whole_option(L, "max_response_bytes", 64.0 * 1024 * 1024, (double)(SIZE_MAX / 2)),
     };
     lua_getfield(L, 1, "offline");
     settings.offline = lua_toboolean(L, -1) != 0;
@@ -121,6 +151,7 @@ int lzc_client_new(lua_State *L)
         lua_pushstring(L, what);
         return 3;
     }
+    keep_bases(L, box);
     lua_settop(L, 2);
     return 1;
 }
@@ -152,10 +183,12 @@ static void set_known(lua_State *L, const char *name, double number)
 {
     if (number < 0)
         return;
+#if LUA_VERSION_NUM >= 503
     if (number == floor(number) && number < 9007199254740992.0)
         lua_pushinteger(L, (lua_Integer)number);
     else
-        lua_pushnumber(L, number);
+#endif
+        lua_pushnumber(L, number); /* LuaJIT has no other, and its lua_Integer may be too short */
     lua_setfield(L, -2, name);
 }
 
@@ -201,8 +234,8 @@ static int l_key_is(lua_State *L)
 static int l_base(lua_State *L)
 {
     static const char *const targets[] = {"gateway", "control", NULL};
-    zc_client *client = lzc_client_check(L, 1);
-    lua_pushstring(L, zc_client_base(client, (zc_target)luaL_checkoption(L, 2, NULL, targets)));
+    lzc_client_check(L, 1);
+    push_base(L, luaL_checkoption(L, 2, NULL, targets));
     return 1;
 }
 
@@ -228,19 +261,20 @@ static int l_closed(lua_State *L)
 static int l_tostring(lua_State *L)
 {
     lzc_client *box = luaL_checkudata(L, 1, LZC_CLIENT);
-    if (box->client == NULL)
+    if (box->client == NULL) {
         lua_pushliteral(L, LZC_CLIENT " (closed)");
-    else
-        lua_pushfstring(L, LZC_CLIENT " (%s)", zc_client_base(box->client, ZC_GATEWAY));
+    } else {
+        push_base(L, ZC_GATEWAY);
+        lua_pushfstring(L, LZC_CLIENT " (%s)", lua_tostring(L, -1));
+    }
     return 1;
 }
 
 void lzc_client_class(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"start", lzc_call_start}, {"poll", l_poll},   {"limits", l_limits}, {"key_is", l_key_is},
-        {"base", l_base},          {"close", l_close}, {"closed", l_closed}, {"permit", l_permit},
-        {NULL, NULL},
+        {"start", lzc_call_start}, {"poll", l_poll},     {"limits", l_limits}, {"key_is", l_key_is}, {"base", l_base},
+        {"close", l_close},        {"closed", l_closed}, {"permit", l_permit}, {NULL, NULL},
     };
     lzc_class(L, LZC_CLIENT, methods, l_close, l_tostring);
 }

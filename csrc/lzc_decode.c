@@ -3,6 +3,7 @@
 #include "zc_number.h"
 #include "zc_text.h"
 
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -427,7 +428,7 @@ lzc_progress lzc_decode_step(lua_State *L, lzc_decoding *d, int keys, int hold, 
     }
     lua_settop(L, top);
     if (d->fault != NULL) {
-        int byte = (int)(d->p - d->start) + 1;
+        int byte = d->p - d->start < INT_MAX ? (int)(d->p - d->start) + 1 : INT_MAX;
         size_t bad = 1;
         bool foreign = d->p < d->end && !zc_utf8_valid(d->p, (size_t)(d->end - d->p), &bad) && bad == 0;
         if (foreign || strcmp(d->fault, NOT_UTF8) == 0)

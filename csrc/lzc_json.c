@@ -149,7 +149,7 @@ static void push_place(lua_State *L, const place *at)
 /* Pushes "<place> <what>" and gives false. */
 static bool refuse(encoder *e, const place *at, const char *what)
 {
-    luaL_checkstack(e->L, 8, NULL);
+    luaL_checkstack(e->L, LUA_MINSTACK, NULL); /* a buffer of Lua 5.1 takes ten or so */
     push_place(e->L, at);
     lua_pushfstring(e->L, "%s %s", lua_tostring(e->L, -1), what);
     lua_remove(e->L, -2);

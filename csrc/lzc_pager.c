@@ -75,9 +75,12 @@ static int l_feed(lua_State *L)
     return 0;
 }
 
+/* It is none any more then: what another finalizer would feed it, nobody would free. */
 static int l_gc(lua_State *L)
 {
     zc_pager_free(check_pager(L));
+    lua_pushnil(L);
+    lua_setmetatable(L, 1);
     return 0;
 }
 

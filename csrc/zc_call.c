@@ -94,12 +94,18 @@ zc_status zc_call_finish_headers(zc_call *call)
     return status;
 }
 
-void zc_call_free(zc_call *call)
+void zc_call_forget_headers(zc_call *call)
 {
-    zc_call_cancel(call, "the call was abandoned");
     for (struct curl_slist *node = call->headers; node != NULL; node = node->next)
         zc_wipe(node->data, strlen(node->data));
     curl_slist_free_all(call->headers);
+    call->headers = NULL;
+}
+
+void zc_call_free(zc_call *call)
+{
+    zc_call_cancel(call, "the call was abandoned");
+    zc_call_forget_headers(call);
     zc_buf_free(&call->url);
     zc_buf_free(&call->body);
     zc_buf_free(&call->head);

@@ -122,7 +122,7 @@ void zc_client_permit(zc_client *client, long change, zc_demand *demand)
     if (change >= 0)
         rate->permits += (size_t)change;
     else
-        rate->permits -= rate->permits < (size_t)-change ? rate->permits : (size_t)-change;
+        rate->permits -= rate->permits < 0 - (size_t)change ? rate->permits : 0 - (size_t)change;
     size_t room = client->pace.allowed > client->in_flight ? client->pace.allowed - client->in_flight : 0;
     *demand = (zc_demand){client->wanting < room ? client->wanting : room, rate->permits, rate->left, rate->returned};
     rate->left = rate->returned = 0;
@@ -172,11 +172,17 @@ void zc_client_close(zc_client *client)
         return;
     client->closed = true;
     zc_client_check_fork(client);
-    while (client->first != NULL)
-        zc_call_cancel(client->first, "the client was closed");
+    while (client->first != NULL) {
+        zc_call *call = client->first;
+        zc_call_cancel(call, "the client was closed");
+        if (!client->offline)
+            zc_call_forget_headers(call);
+    }
     zc_sigpipe signals;
     zc_sigpipe_hold(&signals);
     zc_http_close(client, false);
     zc_sigpipe_restore(&signals);
+    if (client->api_key != NULL) /* calls that nobody has taken may keep the client's memory */
+        zc_wipe(client->api_key, strlen(client->api_key));
     zc_client_release(client);
 }

@@ -50,6 +50,9 @@ void zc_client_note_signals(zc_client *client, const char *head);
 /* Adds the headers that every request has, the key among them. */
 zc_status zc_call_finish_headers(zc_call *call);
 
+/* Frees the headers of a call that is done or was never started, and wipes the key in them. */
+void zc_call_forget_headers(zc_call *call);
+
 /* Makes multi and share if there are none. */
 zc_status zc_http_open(zc_client *client);
 /* Closes them. In a forked child they are dropped instead: the connections are the parent's. */

@@ -83,4 +83,5 @@ void zc_virtual_free(zc_virtual *virtual)
 {
     zc_buf_free(&virtual->random);
     zc_buf_free(&virtual->waits);
+    virtual->waits.limit = 1; /* a client may still wait by it, but that is not noted, as nobody would free it */
 }

@@ -7,6 +7,7 @@
 #include "zc_text.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -107,6 +108,14 @@ static int on_departure(void *user, char *ip, char *local_ip, int port, int loca
 }
 #endif
 
+/* A program that the host starts does not get the connections: it would keep them open long after they were closed. */
+static int close_on_exec(void *user, curl_socket_t socket, curlsocktype purpose)
+{
+    (void)user, (void)purpose;
+    fcntl(socket, F_SETFD, FD_CLOEXEC);
+    return CURL_SOCKOPT_OK;
+}
+
 /* Plain http may only ever reach this machine, whatever a name resolves to. */
 static curl_socket_t open_loopback(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
@@ -202,6 +211,7 @@ static CURLcode set_options(CURL *easy, zc_call *call)
      * thread that does it ends by itself; this library stays mapped, and libcurl with it. */
     SET(CURLOPT_QUICK_EXIT, 1L);
 #endif
+    SET(CURLOPT_SOCKOPTFUNCTION, close_on_exec);
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
     SET(CURLOPT_MAXAGE_CONN, CONNECTION_IDLE_MAX);
     SET(CURLOPT_BUFFERSIZE, 512L * 1024L); /* a page comes in few pieces */
