@@ -262,7 +262,7 @@ deps-browser: ## install what test-browser needs; what cannot be had, it says to
 BUSTED_LOG ?= build/spec.log
 RUN_BUSTED  = LUA_PATH="$(TREE_PATH)" LUA_CPATH="$(BUILD)/?.so;;" ZOHOCRM_BUILD="$(BUILD)" MATON_API_KEY= \
               ZOHOCRM_GATEWAY_URL= ZOHOCRM_CONTROL_URL= $(SPEC_ENV) $(SPEC_WRAPPER) $(LUA) $(BUSTED) -o plainTerminal $(BUSTEDFLAGS)
-SPEC_EDGES  := $(BUILD)/spec/edges.so
+SPEC_EDGES  := $(BUILD)/spec/edges.so $(BUILD)/spec/slow_names.so
 .PHONY: spec
 spec: all $(SPEC_EDGES)
 	@test -n "$(BUSTED)" || { echo "error: busted is missing (Debian: apt install lua-busted)" >&2; exit 1; }
@@ -270,9 +270,9 @@ spec: all $(SPEC_EDGES)
 	{ $(RUN_BUSTED); echo $$? > $(BUSTED_LOG).status; } 2>&1 | tee $(BUSTED_LOG); \
 	status=$$(cat $(BUSTED_LOG).status); rm -f $(BUSTED_LOG).status; exit $$status
 
-$(SPEC_EDGES): spec/support/edges/edges.c
+$(BUILD)/spec/%.so: spec/support/edges/%.c
 	@mkdir -p $(@D)
-	$(CC) $(filter-out -fvisibility=hidden,$(OWN_CFLAGS)) $(LUA_CFLAGS) $(CPPFLAGS) $(CFLAGS) -pthread $(OWN_LDFLAGS) -o $@ $<
+	$(CC) $(filter-out -fvisibility=hidden,$(OWN_CFLAGS)) $(LUA_CFLAGS) $(CPPFLAGS) $(CFLAGS) -pthread -shared -o $@ $<
 
 comma := ,
 ASAN_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer

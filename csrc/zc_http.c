@@ -9,7 +9,9 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -45,9 +47,31 @@ zc_status zc_http_open(zc_client *client)
     return ZC_OK;
 }
 
+/* What forked children have let go of. Freeing it would end the parent's connections (TLS says goodbye), and might wait
+ * for threads that only the parent has. */
+typedef struct forsaken {
+    CURLM *multi;
+    CURLSH *share;
+    struct forsaken *next;
+} forsaken;
+
+static _Atomic(forsaken *) all_forsaken; /* for leak checkers: nobody looks at it */
+
+static void forsake(const zc_client *client)
+{
+    forsaken *one = malloc(sizeof *one);
+    if (one == NULL)
+        return;
+    *one = (forsaken){client->multi, client->share, atomic_load(&all_forsaken)};
+    while (!atomic_compare_exchange_weak(&all_forsaken, &one->next, one)) {
+    }
+}
+
 void zc_http_close(zc_client *client, bool forked)
 {
-    if (!forked) {
+    if (forked && client->multi != NULL) {
+        forsake(client);
+    } else if (!forked) {
         curl_multi_cleanup(client->multi);
         curl_share_cleanup(client->share);
     }
