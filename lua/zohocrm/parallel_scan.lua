@@ -285,7 +285,13 @@ local function next_page(self)
   return page[1] and page or nil
 end
 
-next_page = walk.exclusive(next_page)
+local turn_page = walk.exclusive(function(self)
+  self.page = nil
+  local page, err = next_page(self)
+  self.position = 0
+  self.page = page
+  return page, err
+end)
 
 local meta = { __name = "zohocrm.Walk", __index = Scan, __close = Scan.close }
 
@@ -297,13 +303,11 @@ function meta:__call()
   local position = self.position + 1
   local record = self.page and self.page[position]
   if record == nil then
-    self.page = nil
-    local page, err = next_page(self)
+    local page, err = turn_page(self)
     if err then
       error(err, 0)
     end
-    self.page, position = page, 1
-    record = page and page[1]
+    position, record = 1, page and page[1]
   end
   self.position = position
   if position % POLL_EVERY == 0 then

@@ -235,7 +235,7 @@ end
 
 -- The next page that has records; nil at the end, or nil and an error. A walk that has failed stays failed: a caller
 -- who catches the error must not take the end for a complete walk.
-local function next_page(self)
+local function read_page(self)
   if self.closed then
     return nil
   end
@@ -268,7 +268,16 @@ local function next_page(self)
   return page
 end
 
-next_page = M.exclusive(next_page)
+-- To read records from.
+local turn_page = M.exclusive(function(self)
+  self.page = nil
+  local page, err = read_page(self)
+  self.position = 0
+  self.page = page
+  return page, err
+end)
+
+local next_page = M.exclusive(read_page)
 
 local function start(plan, meta)
   local walk = setmetatable({
@@ -319,12 +328,11 @@ local by_record = metatable(function(self)
   local position = self.position + 1
   local record = self.page and self.page[position]
   if record == nil then
-    local page, err = next_page(self)
+    local page, err = turn_page(self)
     if err then
       error(err, 0)
     end
-    self.page, position = page, 1
-    record = page and page[1]
+    position, record = 1, page and page[1]
   end
   self.position = position
   if position % POLL_EVERY == 0 and self.asked[1] then
