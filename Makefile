@@ -79,6 +79,7 @@ DEPS := pkg-config gcc libc6-dev make ca-certificates openssl lua5.4 liblua5.4-d
         'libnginx-mod-http-lua|openresty'
 DEPS_LINT := lua-check luarocks clang clang-format clang-tidy cppcheck valgrind binutils
 DEPS_DESKTOP := love xvfb xauth libgl1-mesa-dri
+DEPS_DOC := lua5.4 lua-ldoc lua-markdown
 DEPS_BENCH := python3 lua-curl lua-http
 DEPS_BROWSER := chromium nodejs
 BUSTED     ?= $(shell command -v busted 2>/dev/null)
@@ -356,9 +357,10 @@ format: ## lay the C files out as .clang-format says
 
 .PHONY: doc
 doc: ## render the reference into build/doc (LDoc)
-	@command -v ldoc >/dev/null || { echo "error: ldoc is missing (Debian: apt install lua-ldoc)" >&2; exit 1; }
-	@mkdir -p build/doc
-	ldoc --quiet --dir build/doc --format markdown --project zohocrm --all --not_luadoc lua
+	@.ci/deps $(DEPS_DOC)
+	@rm -rf build/doc build/doc-source
+	@lua5.4 .ci/luadoc.lua build/doc-source
+	ldoc --quiet --fatalwarnings --dir build/doc --format markdown --project zohocrm build/doc-source
 
 .PHONY: help
 help: ## this list

@@ -1,4 +1,5 @@
---- The client: `zohocrm.new{…}` and what it gives.
+--- The client: `zohocrm.new{…}` and what it gives. Every call takes the options of `zohocrm.CallOptions` besides its
+--- own.
 
 local connections = require "zohocrm.connections"
 local core = require "zohocrm.core"
@@ -46,6 +47,15 @@ local new_rules = {
   shared_rate = { kind = "string" },
 }
 
+--- What every call takes, for this call only.
+---@class zohocrm.CallOptions
+---@field timeout number|nil seconds for one attempt (the client's)
+---@field stall_timeout number|nil seconds without a byte (the client's)
+---@field deadline number|nil seconds for the whole call: all attempts, waits and requests (none)
+---@field retries integer|nil further attempts, 0 to 20 (the client's)
+---@field connection string|nil the id of the connection to go through (the client's); not for `crm.connections`
+---@field headers table<string, string>|nil further headers
+
 --- A client of one account.
 ---@class zohocrm.Client
 ---@field connections zohocrm.Connections
@@ -82,6 +92,7 @@ function Client:module(name)
 end
 
 --- The organisation. API: get-org-data.
+---@param o? zohocrm.CallOptions
 ---@return table|nil org
 ---@return zohocrm.Error|nil
 function Client:org(o)
@@ -99,6 +110,7 @@ end
 
 --- One user.
 ---@param id string
+---@param o? zohocrm.CallOptions
 ---@return table|nil user
 ---@return zohocrm.Error|nil err `kind == "not_found"` when there is none with this id
 function Client:user(id, o)
@@ -124,6 +136,7 @@ end
 
 --- The layouts of a module. API: layouts-meta.
 ---@param module string|zohocrm.Module
+---@param o? zohocrm.CallOptions
 ---@return table|nil page
 ---@return zohocrm.Error|nil
 function Client:layouts(module, o)
@@ -133,6 +146,7 @@ end
 --- One layout.
 ---@param id string
 ---@param module string|zohocrm.Module
+---@param o? zohocrm.CallOptions
 ---@return table|nil layout
 ---@return zohocrm.Error|nil
 function Client:layout(id, module, o)
@@ -141,6 +155,7 @@ function Client:layout(id, module, o)
 end
 
 --- The roles. API: get-roles.
+---@param o? zohocrm.CallOptions
 ---@return table|nil page
 ---@return zohocrm.Error|nil
 function Client:roles(o)
@@ -149,6 +164,7 @@ end
 
 --- One role.
 ---@param id string
+---@param o? zohocrm.CallOptions
 ---@return table|nil role
 ---@return zohocrm.Error|nil
 function Client:role(id, o)
@@ -156,6 +172,7 @@ function Client:role(id, o)
 end
 
 --- The profiles (sets of permissions). API: get-profiles.
+---@param o? zohocrm.CallOptions
 ---@return table|nil page
 ---@return zohocrm.Error|nil
 function Client:profiles(o)
@@ -164,6 +181,7 @@ end
 
 --- One profile.
 ---@param id string
+---@param o? zohocrm.CallOptions
 ---@return table|nil profile
 ---@return zohocrm.Error|nil
 function Client:profile(id, o)
@@ -213,8 +231,7 @@ end
 
 --- Any endpoint under the CRM root, for what has no method of its own.
 ---@param o table `path` as on the wire, such as "/crm/v8/settings/tags" (required); `method` (default "GET"),
---- `query` (map;
---- arrays become comma separated), `body` (encoded as JSON), `headers`, `raw` (true: the body comes as a string),
+--- `query` (map; arrays become comma separated), `body` (encoded as JSON), `headers`, `raw` (true: the body comes as a string),
 --- `repeatable` (true: it changes nothing, or doing it twice is the same as doing it once, so that it is sent again
 --- also when its answer was lost; always so for GET), `timeout`, `stall_timeout`, `deadline`, `retries`, `connection`
 ---@return table|string|nil body decoded; an empty table when the answer has none (204, 304)
@@ -327,11 +344,12 @@ end
 --- (further attempts, 3), `max_retry_wait` (seconds, 60: the longest wait; a longer Retry-After is reported instead),
 --- `rate` (requests a second, 10; 0 or false: no limit), `shared_rate` (in nginx: the name of a lua_shared_dict by
 --- which all workers together keep to the rate, see `zohocrm.hosts.shared_rate`; one for each API key), `concurrency`
---- (10), `max_response_bytes` (64 MiB), `ca_file` (PEM), `proxy`, `user_agent`, `on_request` (called after each call, once an attempt, with `{ method,
---- path, attempt, status | failure, timeout, seconds }`; its errors are ignored), `sandbox` (true, options of
---- zohocrm.sandbox, or a sandbox: no network at all), `clock` (for tests of waiting: `require("zohocrm.core").clock{
---- random = {0.5} }` stands still; retries and the rate then take no time, and `clock:waits()` tells how long each wait
---- would have been, see csrc/lzc_clock.c)
+--- (10), `max_response_bytes` (64 MiB), `ca_file` (PEM), `proxy`, `user_agent`, `on_request` (called after each call,
+--- once an attempt, with `{ method, path, attempt, status | failure, timeout, seconds }`; its errors are ignored),
+--- `check` (true: records and queries are checked against the module's metadata first, see `Module:check`), `sandbox`
+--- (true, options of zohocrm.sandbox, or a sandbox: no network at all), `clock` (for tests of waiting:
+--- `require("zohocrm.core").clock{ random = {0.5} }` stands still; retries and the rate then take no time, and
+--- `clock:waits()` tells how long each wait would have been, see csrc/lzc_clock.c)
 ---@return zohocrm.Client
 local function new(given)
   local plain = {}
@@ -384,6 +402,7 @@ end
 local Module = modules.class
 
 --- What the API says of the module itself: labels, permissions, … API: modules-api.
+---@param o? zohocrm.CallOptions
 ---@return table|nil module
 ---@return zohocrm.Error|nil
 function Module:metadata(o)
@@ -391,17 +410,26 @@ function Module:metadata(o)
 end
 
 --- The fields of the module, see `crm:fields`.
+---@param o? table `type`, `include`
+---@return table|nil page
+---@return zohocrm.Error|nil
 function Module:fields(o)
   return metadata.read(modules.client_of(self, "fields"), "fields", o, nil, self.name)
 end
 
 --- The layouts of the module, see `crm:layouts`.
+---@param o? zohocrm.CallOptions
+---@return table|nil page
+---@return zohocrm.Error|nil
 function Module:layouts(o)
   return metadata.read(modules.client_of(self, "layouts"), "layouts", o, nil, self.name)
 end
 
 --- One layout of the module, see `crm:layout`.
 ---@param id string
+---@param o? zohocrm.CallOptions
+---@return table|nil layout
+---@return zohocrm.Error|nil err `kind == "not_found"` when there is none with this id
 function Module:layout(id, o)
   return metadata.read(modules.client_of(self, "layout"), "layout", o, options.id(id, "layout: the id"), self.name)
 end

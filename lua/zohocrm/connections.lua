@@ -110,6 +110,7 @@ end
 
 --- One connection.
 ---@param id string connection id
+---@param o? zohocrm.CallOptions
 ---@return table|nil connection
 ---@return zohocrm.Error|nil
 function Connections:get(id, o)
@@ -127,6 +128,7 @@ end
 
 --- Deletes a connection.
 ---@param id string connection id
+---@param o? zohocrm.CallOptions
 ---@return boolean|nil true
 ---@return zohocrm.Error|nil
 function Connections:delete(id, o)
