@@ -74,9 +74,24 @@ describe("pages ahead", function()
       assert.equal(10, #walk())
       assert.same({ 1, 2, 3 }, settle(3))
       assert.equal(10, #walk())
+      assert.same({ 1, 2, 3, 4 }, settle(4)) -- two were of use: four would be too many
       assert.equal(10, #walk())
       -- three were of use, so four are ahead
       assert.same({ 1, 2, 3, 4, 5, 6, 7 }, settle(7))
+      walk:close()
+    end)
+
+    it("are by themselves never more than may be under way at once", function()
+      crm:close()
+      local given = sandbox.client_options
+      given.rate, given.concurrency = 0, 2
+      crm = zohocrm.new(given)
+      local walk = crm.Leads:pages { fields = "id", per_page = 10 }
+      for _ = 1, 8 do
+        walk()
+        assert.equal(0, crm:limits().waiting)
+      end
+      assert.same({ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 }, settle(10))
       walk:close()
     end)
 

@@ -196,6 +196,18 @@ describe("trying again:", function()
       end
     end)
 
+    it("no write that ran out of time once it had left, but a read", function()
+      for _, limit in ipairs { "timeout", "stall_timeout" } do
+        faults:script(times(3, HANG))
+        local crm = zohocrm.new(options { retries = 1, [limit] = 0.2 })
+        local _, err = crm.Leads:create { Last_Name = "Ek" }
+        assert.same({ "timeout", true, false, 1 }, { err.kind, err.may_have_happened, err.retryable, err.attempts })
+        assert.equal(1, #faults:received())
+        faults:script { HANG, reply { body = PAGE } }
+        assert.equal(1, #assert(list(crm)))
+      end
+    end)
+
     it("no create, whatever its caller wishes", function()
       local crm = zohocrm.new(options())
       assert.has_error(function()
@@ -470,6 +482,23 @@ describe("trying again:", function()
       local limits = client:limits()
       assert.same({ 4, 4, 1 }, { limits.allowed, limits.in_flight, limits.waiting })
       assert.is_false(calls[8]:ready())
+    end)
+
+    it("is not made up for by answers to what had left before", function()
+      local clock = core.clock { random = { 0.5 } }
+      local client = core.client(options { clock = clock, concurrency = 4 })
+      local late = { { wait = 0.2 }, reply { body = "{}" } }
+      faults:script { late, late, refusal(5), HANG }
+      local early = { start(client, "1"), start(client, "2") }
+      poll_until(client, function()
+        return #faults:received() == 2
+      end)
+      local refused = start(client, "3")
+      poll_until(client, function()
+        return early[1]:ready() and early[2]:ready() and client:limits().waiting == 1
+      end, 0)
+      assert.is_false(refused:ready())
+      assert.equal(1, client:limits().allowed)
     end)
 
     it("pauses the client also when it is not repeated itself", function()
