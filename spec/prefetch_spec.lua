@@ -83,8 +83,10 @@ describe("pages ahead", function()
 
     it("are by themselves never more than may be under way at once", function()
       crm:close()
-      local given = sandbox.client_options
-      given.rate, given.concurrency = 0, 2
+      local given = { rate = 0, concurrency = 2 }
+      for name, value in pairs(sandbox.client_options) do
+        given[name] = value
+      end
       crm = zohocrm.new(given)
       local walk = crm.Leads:pages { fields = "id", per_page = 10 }
       for _ = 1, 8 do
