@@ -15,7 +15,7 @@ local raise = require "zohocrm.raise"
 local suggest = require "zohocrm.suggest"
 
 -- Zoho's COQL-Limitations (v7), and the rows that limit and offset reach together.
-local AGGREGATES_MAX, GROUP_MAX, ORDER_MAX, REACH = 5, 4, 10, 100000
+local COLUMNS_MAX, AGGREGATES_MAX, GROUP_MAX, ORDER_MAX, REACH = 500, 5, 4, 10, 100000
 
 local M = {}
 
@@ -133,8 +133,9 @@ end
 
 --- What a query consists of. Only to be read.
 ---@param query zohocrm.Query
----@return table parts `{ select = {text, …}, from =, where = node|string|nil, group_by = {text, …}|nil,
---- order_by = {{ text =, direction = "asc"|"desc" }, …}|nil, limit =, offset = }`; node: see `zohocrm.expression`
+---@return table parts `{ select = {text, …}, single = {text, …}, from =, where = node|string|nil,
+--- group_by = {text, …}|nil, order_by = {{ text =, direction = "asc"|"desc" }, …}|nil, limit =, offset = }`; single:
+--- the columns that are no aggregates, without aliases; node: see `zohocrm.expression`
 function M.parts(query)
   return rawget(query, PARTS)
 end
@@ -196,15 +197,21 @@ end
 --- aggregates such as `coql.sum "Amount"`. The answer also has the id, unless there are aggregates
 ---@return zohocrm.Query
 function M.select(columns)
-  local what, texts, seen, aggregates = "coql.select", {}, {}, 0
+  local what, texts, seen, single = "coql.select", {}, {}, {}
   for i, value in ipairs(names_of(columns, what)) do
     local column = column_of(value)
     texts[i] = column and tostring(value) or name_text(value, ("%s: column %d"):format(what, i))
-    aggregates = aggregates + (column and column.aggregate and 1 or 0)
+    if not (column and column.aggregate) then
+      single[#single + 1] = column_text(value)
+    end
     refuse_double(seen, texts[i], what)
+    if column and column.alias then
+      refuse_double(seen, column.alias, what)
+    end
   end
-  refuse_many(aggregates, AGGREGATES_MAX, what, "aggregates")
-  return new { select = texts }
+  refuse_many(#texts, COLUMNS_MAX, what, "columns")
+  refuse_many(#texts - #single, AGGREGATES_MAX, what, "aggregates")
+  return new { select = texts, single = single }
 end
 
 --- The module.
@@ -221,8 +228,8 @@ function Query:from(module)
 end
 
 --- What holds for the records. A second condition narrows the first.
----@param condition zohocrm.Expression|string|nil built by `zohocrm.criteria`, or the text of a where clause, which passes
---- as it stands; nil changes nothing
+---@param condition zohocrm.Expression|string|nil built by `zohocrm.criteria`, or the text of a where clause, which
+--- passes as it stands; nil changes nothing
 ---@return zohocrm.Query a new one
 function Query:where(condition)
   local parts = parts_of(self, "where")
@@ -345,14 +352,33 @@ function query_meta.__tostring(self)
   return text_of(M.parts(self))
 end
 
---- The text to send. Raises at the caller's line where something is missing.
+-- Of a group of records only what it was grouped by has one value.
+local function check_groups(parts, call)
+  if #parts.single == #parts.select and not parts.group_by then
+    return
+  end
+  local grouped = {}
+  for _, name in ipairs(parts.group_by or {}) do
+    grouped[name] = true
+  end
+  for _, name in ipairs(parts.single) do
+    if not grouped[name] then
+      raise(("%s: %s has no single value in a group: name it in group_by, or an aggregate of it, such as "
+        .. "coql.count \"%s\""):format(call, name, name))
+    end
+  end
+end
+
+--- The text to send. Raises at the caller's line where something is missing or goes too far.
 ---@param query zohocrm.Query
 ---@param call string begins the message
 ---@return string
 function M.text(query, call)
-  if not M.parts(query).from then
+  local parts = M.parts(query)
+  if not parts.from then
     raise(("%s: the query does not say from which module; :from \"Leads\""):format(call))
   end
+  check_groups(parts, call)
   return tostring(query)
 end
 

@@ -9,6 +9,7 @@ local expression = require "zohocrm.expression"
 local field = require "zohocrm.field"
 local raise = require "zohocrm.raise"
 local suggest = require "zohocrm.suggest"
+local values = require "zohocrm.values"
 
 --- What `zohocrm.criteria` gives. `c.Last_Name` is a field, `c.Account_Name.Industry` one behind a lookup.
 ---@class zohocrm.Criteria
@@ -22,7 +23,8 @@ local function combine(kind, first, ...)
   end
   local members, count = { first, ... }, select("#", ...) + 1
   local what = "c." .. kind .. ": argument %d"
-  if count == 1 and type(first) == "table" and not expression.is(first) and not field.name_of(first) then
+  local single = expression.is(first) or field.name_of(first) or values.kind(first)
+  if count == 1 and type(first) == "table" and not single then
     if next(first) == nil then
       count = 0
     else
@@ -67,9 +69,9 @@ return setmetatable(c, {
     elseif type(name) == "string" and (name:find("^%u") or name == "id") then
       return field.new(name)
     end
+    local hint = type(name) == "string" and suggest.hint(name, { "all", "any", "field" }) or ""
     raise(('zohocrm.criteria has no \'%s\'%s (it has all, any, field; fields begin with a capital, others are '
-      .. 'c.field "%s")'):format(tostring(name), type(name) == "string" and suggest.hint(name, { "all", "any", "field" }) or "",
-      tostring(name)))
+      .. 'c.field "%s")'):format(tostring(name), hint, tostring(name)))
   end,
   __newindex = function(_, name)
     raise(("zohocrm.criteria takes no assignments: '%s' belongs into a variable of your own"):format(tostring(name)))

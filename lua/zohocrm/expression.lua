@@ -5,14 +5,19 @@
 ---
 ---     { all = { node, … } }   { any = { node, … } }   { field = "City", operator = "equals", values = { value, … } }
 ---
---- A value is `{ kind = "string" | "number" | "boolean" | "date" | "datetime", text = "…" }`; the text is neither quoted
---- nor escaped. The two languages are in `zohocrm.expression_criteria` and `zohocrm.expression_coql`.
+--- Groups also have `conditions`, how many there are inside, and `depth`, how many groups are inside one another.
+--- A value is `{ kind = "string" | "number" | "boolean" | "date" | "datetime", text = "…" }`; the text is neither
+--- quoted nor escaped. The two languages are in `zohocrm.expression_criteria` and `zohocrm.expression_coql`.
 
 local as_coql = require "zohocrm.expression_coql"
 local as_criteria = require "zohocrm.expression_criteria"
 local raise = require "zohocrm.raise"
 
 local M = {}
+
+-- Most conditions of an expression, and most groups inside one another. Far more than either language takes: here only
+-- so that nothing that reads a tree runs out of stack or time.
+local CONDITIONS_MAX, DEPTH_MAX = 1000, 100
 
 -- The key of the tree: no string, so that no JSON encoder takes a condition for an object.
 local NODE = {}
@@ -51,9 +56,12 @@ local function refuse_member(value, what)
   if type(value) == "string" then
     raise(("%s is a string, which could not be kept in its place among conditions: build it, such as "
       .. 'c.City:equals "Oslo", or write the whole criteria as one string'):format(what))
-  elseif value == nil or type(value) == "boolean" then
-    raise(("%s is %s instead of a condition; leave out what does not apply: collect the conditions in an array, "
-      .. "c.all(array)"):format(what, tostring(value)))
+  elseif type(value) == "boolean" then
+    raise(("%s is %s instead of a condition; Lua's own == gives these: write c.City:equals \"Oslo\""):format(what,
+      tostring(value)))
+  elseif value == nil then
+    raise(("%s is nil instead of a condition; leave out what does not apply: collect the conditions in an array, "
+      .. "c.all(array)"):format(what))
   end
   local meta = type(value) == "table" and getmetatable(value)
   if type(meta) == "table" and meta.__name == "zohocrm.Field" then
@@ -62,24 +70,43 @@ local function refuse_member(value, what)
   raise(("%s is a %s, not a condition such as c.City:equals \"Oslo\""):format(what, type(value)))
 end
 
---- Several conditions as one. A single one stays what it is, and those of the same kind are taken out of their brackets.
+--- How many conditions there are in a tree.
+---@param node table
+---@return integer
+function M.count(node)
+  return node.conditions or 1
+end
+
+--- Several conditions as one. A single one stays what it is, and those of the same kind are taken out of their groups.
 ---@param kind "all"|"any"
 ---@param members any[] checked here
 ---@param count integer
 ---@param what string for the message, a format of the position
 ---@return zohocrm.Expression
 function M.combine(kind, members, count, what)
-  local nodes = {}
+  local nodes, conditions, depth = {}, 0, 0
   for i = 1, count do
     if not M.is(members[i]) then
       refuse_member(members[i], what:format(i))
     end
     local node = M.node(members[i])
+    conditions = conditions + M.count(node)
+    if conditions > CONDITIONS_MAX then
+      raise(("%s makes %d conditions, more than any query takes: put the values of one field into one :in_{…}, or "
+        .. "ask in parts"):format(what:format(i), conditions))
+    end
     for _, inner in ipairs(node[kind] or { node }) do
       nodes[#nodes + 1] = inner
+      depth = math.max(depth, inner.depth or 0)
     end
   end
-  return count == 1 and members[1] or new({ [kind] = nodes })
+  if count == 1 then
+    return members[1]
+  elseif depth >= DEPTH_MAX then
+    raise(("conditions are nested more than %d deep; say the same with fewer changes between c.all and c.any"):format(
+      DEPTH_MAX))
+  end
+  return new({ [kind] = nodes, conditions = conditions, depth = depth + 1 })
 end
 
 -- `a & b` and `a | b`, where the interpreter has these operators.

@@ -9,24 +9,28 @@
 ---   contains and not_contains is refused. No page calls `_` a wildcard: it stands as it is.
 --- - `not like` works with a `%` at both ends only.
 --- - Booleans have `=` alone.
+--- - A where clause has 25 conditions at the most (Zoho's COQL-Limitations, v7; reference 6.2 is not sure of it).
 
 local raise = require "zohocrm.raise"
 
 local M = {}
 
+--- Most conditions of a where clause.
+M.CONDITIONS_MAX = 25
+
 -- SQL's reserved words, which stand in quotes where they are names (Kaizen 171: 'External'). One too many does no harm.
 local reserved = {}
 for word in ([[
   all alter and any array as asc at avg between both by case cast char check collate column commit condition connect
-  constraint convert count create cross current cursor database date day dec decimal declare default delete desc describe
-  distinct double drop each else end escape except exec execute exists external false fetch float for foreign from full
-  function get grant group having hour identity if in index inner insert int integer intersect interval into is join key
-  language leading left level like limit local lock long match max min minute mod modify month natural new next no not
-  null number numeric of off offset old on only open option or order out outer over partition percent position precision
-  primary procedure public range rank read real references release rename replace result return revoke right rollback row
-  rows schema second select sequence session set size smallint some sql start sum symbol system table then time timestamp
-  to top trailing trigger true type union unique unknown update upper usage user using value values varchar view when
-  where while with within work year zone
+  constraint convert count create cross current cursor database date day dec decimal declare default delete desc
+  describe distinct double drop each else end escape except exec execute exists external false fetch float for
+  foreign from full function get grant group having hour identity if in index inner insert int integer intersect
+  interval into is join key language leading left level like limit local lock long match max min minute mod modify
+  month natural new next no not null number numeric of off offset old on only open option or order out outer over
+  partition percent position precision primary procedure public range rank read real references release rename
+  replace result return revoke right rollback row rows schema second select sequence session set size smallint some
+  sql start sum symbol system table then time timestamp to top trailing trigger true type union unique unknown
+  update upper usage user using value values varchar view when where while with within work year zone
 ]]):gmatch("%a+") do
   reserved[word] = true
 end
@@ -77,15 +81,22 @@ local patterns = {
   not_contains = { "not like", "%%%s%%" },
 }
 
+local negated = { not_equal = true, not_in = true }
+
 local function check_value(node, value, call)
   if value.kind == "boolean" and node.operator ~= "equals" then
+    local wanted = value.text
+    if negated[node.operator] then
+      wanted = wanted == "true" and "false" or "true"
+    end
     raise(("%s: COQL asks booleans with = alone, not with '%s'; write c.%s:equals(%s)"):format(call, node.operator,
-      node.field, value.text == "true" and node.operator == "not_equal" and "false" or "true"))
+      node.field, wanted))
   elseif value.kind ~= "string" then
     return
   elseif hides_a_quote(value.text) then
-    raise(("%s: %q has a backslash before a quote or at its end, and COQL does not say how to write that; ask for a part "
-      .. "without it, such as c.%s:contains(…), and compare the records found"):format(call, value.text, node.field))
+    raise(("%s: %q has a backslash before a quote or at its end, and COQL does not say how to write that; ask for a "
+      .. "part without it, such as c.%s:contains(…), and compare the records found"):format(call, value.text,
+      node.field))
   elseif patterns[node.operator] and value.text:find("%", 1, true) then
     raise(("%s: '%s' contains %%, which COQL's like takes for any text, and it has no escape: c.%s:like(…) if that is "
       .. "meant; else use :equals or :in_ for the whole text"):format(call, value.text, node.field))
@@ -155,6 +166,11 @@ end
 ---@param call string begins the message
 ---@return string
 function M.text(node, call)
+  local count = node.conditions or 1
+  if count > M.CONDITIONS_MAX then
+    raise(("%s: %d conditions; COQL takes at most %d: put the values of one field into one :in_{…}, or ask in "
+      .. "parts"):format(call, count, M.CONDITIONS_MAX))
+  end
   return write(node, call)
 end
 

@@ -1,7 +1,8 @@
 --- Conditions in the notation of the search endpoint: `((City:equals:Oslo)and(Last_Name:starts_with:Sm))`.
 ---
 --- Sources: reference 5.2, after Zoho's search-records. How emptiness is asked no page of the search says. The other
---- filters of the CRM (custom views, bulk reads) write `${EMPTY}`, and so does this one; COQL's `is null` is documented.
+--- filters of the CRM (custom views, bulk reads) write `${EMPTY}`, and so does this one; COQL's `is null` has a
+--- page.
 
 local raise = require "zohocrm.raise"
 
@@ -26,7 +27,10 @@ end
 
 -- Texts that would not be taken as texts. Only what is sent is refused, not what is shown.
 local function check_value(node, value, call)
-  if value.kind ~= "string" then
+  if value.kind == "boolean" and node.operator == "in" then
+    raise(("%s: the search asks booleans with equals and not_equal, not with 'in'; write c.%s:equals(%s)"):format(call,
+      node.field, value.text))
+  elseif value.kind ~= "string" then
     return
   elseif value.text:find("^%s*%${.*}%s*$") then
     raise(("%s: '%s' is a placeholder to the search, not a text: :is_empty() asks for emptiness, and crm:query with "
@@ -91,15 +95,14 @@ end
 ---@param call string begins the message
 ---@return string
 function M.text(node, call)
-  local count = 0
-  local text = write(node, function(one)
-    count = count + 1
-    check_condition(one, call)
-  end)
+  local count = node.conditions or 1
   if count > M.CONDITIONS_MAX then
     raise(("%s: %d conditions; the search takes at most %d: put the values of one field into one :in_{…}, search in "
       .. "parts, or use crm:query with zohocrm.coql"):format(call, count, M.CONDITIONS_MAX))
   end
+  local text = write(node, function(one)
+    check_condition(one, call)
+  end)
   local _, continuation = text:gsub("[\128-\191]", "")
   if #text - continuation > M.LENGTH_MAX then
     raise(("%s: the criteria have %d characters; the search takes at most %d: search in parts, or use crm:query with "

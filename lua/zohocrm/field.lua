@@ -35,7 +35,7 @@ function M.check_name(name)
     raise(('c.field takes the API name of a field, c.field "Last_Name", not %s'):format(name == "" and "an empty string"
       or name == nil and "nil" or "a " .. type(name)))
   end
-  local steps, path = 0, name:gsub("^([^.]*)%->", "%1.", 1)
+  local steps, path = 0, name:gsub("^([^.]*)%->([^.]*%.)", "%1.%2", 1)
   for step in (path .. "."):gmatch("([^.]*)%.") do
     check_step(step, name)
     steps = steps + 1
@@ -80,8 +80,8 @@ end
 -- Comparisons of size. Of two booleans none is the greater.
 local function ordered(self, method, value)
   if type(value) == "boolean" then
-    raise(("%s:%s: true and false have no order; :equals(%s) asks for one of them"):format(name_of(self, method), method,
-      tostring(value)))
+    raise(("%s:%s: true and false have no order; :equals(%s) asks for one of them"):format(name_of(self, method),
+      method, tostring(value)))
   end
   return one(self, method, value)
 end
@@ -196,12 +196,17 @@ function Field:less_equal(value)
   return ordered(self, "less_equal", value)
 end
 
+local function is_date(value)
+  return type(value) == "string" and value:find("^%d%d%d%d%-%d%d%-%d%d$") ~= nil
+end
+
 -- Bounds in the wrong order find nothing, without a word.
 local function range(self, method, operator, low, high)
   local name = name_of(self, method)
   local what = ("%s:%s: the "):format(name, method)
   local list = { literals.read(low, what .. "lower value"), literals.read(high, what .. "upper value") }
-  local comparable = type(low) == "number" and type(high) == "number" or values.kind(low) and values.kind(low) == values.kind(high)
+  local comparable = type(low) == "number" and type(high) == "number" or is_date(low) and is_date(high)
+    or values.kind(low) and values.kind(low) == values.kind(high)
   if list[1].kind == "boolean" or list[2].kind == "boolean" then
     raise(("%s:%s: true and false have no order"):format(name, method))
   elseif comparable and high < low then
@@ -279,9 +284,10 @@ end
 
 -- What people try that is near in meaning, not in letters.
 local synonyms = {
-  eq = "equals", equal = "equals", is = "equals", ne = "not_equal", neq = "not_equal", is_not = "not_equal", gt = "greater_than",
-  ge = "greater_equal", gte = "greater_equal", lt = "less_than", le = "less_equal", lte = "less_equal", is_null = "is_empty",
-  is_not_null = "is_not_empty", empty = "is_empty", one_of = "in_", includes = "contains", ["in"] = "in_", ilike = "like",
+  eq = "equals", equal = "equals", is = "equals", ne = "not_equal", neq = "not_equal", is_not = "not_equal",
+  gt = "greater_than", ge = "greater_equal", gte = "greater_equal", lt = "less_than", le = "less_equal",
+  lte = "less_equal", is_null = "is_empty", is_not_null = "is_not_empty", empty = "is_empty", one_of = "in_",
+  includes = "contains", ["in"] = "in_", ilike = "like",
 }
 
 local methods = {}
@@ -310,6 +316,16 @@ end
 
 function meta.__tostring(self)
   return "zohocrm field " .. rawget(self, NAME)
+end
+
+function meta.__call(self)
+  local name = rawget(self, NAME)
+  local combines = name:lower()
+  if combines == "all" or combines == "any" or combines == "field" then
+    raise(("'%s' is a field, which cannot be called; did you mean c.%s?"):format(name, combines))
+  end
+  raise(("'%s' is a field, which cannot be called; say what holds for it, such as c.%s:equals \"Oslo\""):format(name,
+    name))
 end
 
 -- Lua compares right away and gives true or false, which is not a condition.

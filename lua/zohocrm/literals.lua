@@ -10,28 +10,26 @@ local M = {}
 
 local number_type = rawget(math, "type") -- Lua 5.3 and later
 
--- Decimal digits without an exponent, which neither language has.
+-- Decimal digits without an exponent, which neither language has. Only small fractions come with one.
 local function positional(text)
-  local sign, whole, fraction, exponent = text:match("^(%-?)(%d+)%D?(%d*)[eE]([+-]?%d+)$")
+  local sign, whole, fraction, exponent = text:match("^(%-?)(%d)%.?(%d*)e%-(%d+)$")
   if not sign then
     return text
   end
-  local digits, point = whole .. fraction, #whole + tonumber(exponent)
-  if point >= #digits then
-    return sign .. digits .. ("0"):rep(point - #digits)
-  elseif point <= 0 then
-    return sign .. "0." .. ("0"):rep(-point) .. digits
-  end
-  return sign .. digits:sub(1, point) .. "." .. digits:sub(point + 1)
+  return sign .. "0." .. ("0"):rep(tonumber(exponent) - 1) .. whole .. fraction
 end
 
--- The shortest digits that read back as the same number, in any locale.
+-- The shortest digits that read back as the same number, in any locale. Past 2^53 a double is no longer the number that
+-- was written: an id would ask for another record.
 local function number_text(x, what)
   if x ~= x or x == math.huge or x == -math.huge then
     raise(("%s is %s, which is no number to search for"):format(what, tostring(x)))
   elseif number_type and number_type(x) == "integer" then
     return ("%d"):format(x)
-  elseif x % 1 == 0 and math.abs(x) <= 2 ^ 53 then
+  elseif math.abs(x) > 2 ^ 53 then
+    raise(("%s is %.17g, more than a number holds to the last digit; write it as a string, "
+      .. "\"7243485000000597000\""):format(what, x))
+  elseif x % 1 == 0 then
     return ("%.0f"):format(x == 0 and 0 or x)
   end
   for digits = 15, 17 do

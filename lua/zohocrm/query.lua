@@ -28,6 +28,18 @@ local resume_rules = {
   skip = { kind = "array" },
 }
 
+-- One call cannot give more rows than ROWS, nor rows past REACH; a walk takes care of both.
+local function check_page(query)
+  local parts = coql.parts(query)
+  if parts.limit and parts.limit > M.ROWS then
+    raise(("query: limit is %d, and a call gives at most %d rows; crm:query_each makes as many calls as are "
+      .. "needed"):format(parts.limit, M.ROWS))
+  elseif (parts.offset or 0) + (parts.limit or 1) > M.REACH then
+    raise(("query: offset %d and limit %d go past the %d rows that COQL reaches; crm.Leads:scan goes on by id"):format(
+      parts.offset, parts.limit or 1, M.REACH))
+  end
+end
+
 local function text_of(query, call)
   if coql.is(query) then
     return coql.text(query, call)
@@ -61,6 +73,9 @@ end
 ---@return zohocrm.Error|nil
 function M.page(client, query, o)
   local text = text_of(query, "query")
+  if coql.is(query) then
+    check_page(query)
+  end
   local checked = options.check(o, options.call, "query")
   local answer, err = transport.request(client, M.description(text, checked, options.call, "query"))
   if not answer then
@@ -69,7 +84,7 @@ function M.page(client, query, o)
   return pages.from_answer(answer)
 end
 
--- Limit and offset -----------------------------------------------------------------------------------------------------
+-- Limit and offset ----------------------------------------------------------------------------------------------------
 
 -- The ways to write them; which capture is what.
 local forms = {
@@ -81,14 +96,21 @@ local forms = {
 }
 
 -- The text with the inside of quotes and parentheses blanked out, so that only the words of its own clauses are left.
+-- From left to right: either quote may stand inside of the other kind.
 local function outline(text)
-  text = text:gsub("'[^']*'", function(quoted)
-    return (" "):rep(#quoted)
-  end)
-  text = text:gsub('"[^"]*"', function(quoted)
-    return (" "):rep(#quoted)
-  end)
-  return (text:gsub("%b()", function(inside)
+  local pieces, at = {}, 1
+  while true do
+    local start, _, quote = text:find("(['\"])", at)
+    local stop = start and text:find(quote, start + 1, true)
+    if not stop then
+      pieces[#pieces + 1] = text:sub(at)
+      break
+    end
+    pieces[#pieces + 1] = text:sub(at, start - 1)
+    pieces[#pieces + 1] = (" "):rep(stop - start + 1)
+    at = stop + 1
+  end
+  return (table.concat(pieces):gsub("%b()", function(inside)
     return (" "):rep(#inside)
   end))
 end
@@ -188,9 +210,9 @@ function M.install(Client, client_of)
     return M.page(client_of(self, "query"), query, o)
   end
 
-  --- All rows of a COQL query: `for row in crm:query_each(query) do`. Calls of 2,000 rows; more than 100,000 rows cannot
-  --- be reached this way, `crm.Leads:scan` can. Pages are cut by number: without an `order by` the API orders by id;
-  --- with one, let it end with id, or rows that are equal may come twice or not at all.
+  --- All rows of a COQL query: `for row in crm:query_each(query) do`. Calls of 2,000 rows; more than 100,000 rows
+  --- cannot be reached this way, `crm.Leads:scan` can. Pages are cut by number: without an `order by` the API orders by
+  --- id; with one, let it end with id, or rows that are equal may come twice or not at all.
   ---@param query zohocrm.Query|string its own limit and offset count
   ---@param o? table `limit` (rows at the most), `prefetch`, `resume` (from an error), and what every call takes
   ---@return zohocrm.Walk

@@ -45,8 +45,8 @@ local function civil_seconds(t)
   return days_of(t.year, t.month, t.day) * 86400 + t.hour * 3600 + t.min * 60 + t.sec
 end
 
--- The machine's offset from UTC at an instant, daylight saving included, in whole minutes: ISO 8601 has no seconds there,
--- and before standard time offsets had them.
+-- The machine's offset from UTC at an instant, daylight saving included, in whole minutes: ISO 8601 has no seconds
+-- there, and before standard time offsets had them.
 local function local_offset(instant)
   local offset = civil_seconds(os.date("*t", instant)) - civil_seconds(os.date("!*t", instant))
   return offset - offset % 60
@@ -176,8 +176,8 @@ local function local_instant(t, seconds, what)
   local instant = os.time { year = t.year, month = t.month, day = t.day, hour = floor(seconds / 3600),
     min = floor(seconds / 60) % 60, sec = seconds % 60, isdst = t.isdst }
   if not instant or civil_seconds(os.date("*t", instant)) ~= read_day(t, what) * 86400 + seconds then
-    raise(("%s: clocks here never show %04d-%02d-%02d %02d:%02d; pass the offset that you mean, such as \"+02:00\""):format(
-      what, t.year, t.month, t.day, floor(seconds / 3600), floor(seconds / 60) % 60))
+    raise(("%s: clocks here never show %04d-%02d-%02d %02d:%02d; pass the offset that you mean, such as "
+      .. "\"+02:00\""):format(what, t.year, t.month, t.day, floor(seconds / 3600), floor(seconds / 60) % 60))
   end
   return instant
 end
@@ -211,8 +211,9 @@ function M.datetime(t, offset)
   local days = floor(shifted / 86400)
   local year, month, day = civil_of(days)
   local seconds, east = shifted - days * 86400, math.abs(offset)
-  return new("datetime", ("%04d-%02d-%02dT%02d:%02d:%02d%s%02d:%02d"):format(year, month, day, floor(seconds / 3600),
-    floor(seconds / 60) % 60, seconds % 60, offset < 0 and "-" or "+", floor(east / 3600), floor(east / 60) % 60), instant)
+  local text = ("%04d-%02d-%02dT%02d:%02d:%02d%s%02d:%02d"):format(year, month, day, floor(seconds / 3600),
+    floor(seconds / 60) % 60, seconds % 60, offset < 0 and "-" or "+", floor(east / 3600), floor(east / 60) % 60)
+  return new("datetime", text, instant)
 end
 
 --- What kind of these values something is.

@@ -15,13 +15,14 @@ end
 
 --- Runs a program.
 ---@param program string
----@param options? table `preload`: a shared object that is loaded before all others
+---@param options? table `preload`: a shared object that is loaded before all others; `environment`: of a shell, such as
+--- "TZ=Europe/Berlin"
 ---@return integer status of its end; 128 + n when signal n ended it
 ---@return string output both streams
 function M.run(program, options)
   local preload = options and options.preload
-  local command = ("%sLUA_PATH=%s LUA_CPATH=%s timeout 120 %s -e %s 2>&1; printf '\\nstatus %%d' $?"):format(
-    preload and ('LD_PRELOAD="${LD_PRELOAD:+$LD_PRELOAD:}%s" '):format(preload) or "", shell.quote(package.path),
+  local command = ("%s %sLUA_PATH=%s LUA_CPATH=%s timeout 120 %s -e %s 2>&1; printf '\\nstatus %%d' $?"):format(
+    options and options.environment or "", preload and ('LD_PRELOAD="${LD_PRELOAD:+$LD_PRELOAD:}%s" '):format(preload) or "", shell.quote(package.path),
     shell.quote(package.cpath), interpreter(), shell.quote(program))
   local pipe = assert(io.popen(command))
   local text = pipe:read("*a")
