@@ -203,9 +203,9 @@ local PARAMETER = { kind = "parameter" }
 
 -- { name = value } as the flat list that the core takes, in alphabetical order; an array becomes a comma separated
 -- value.
-local function flatten(query)
+local function flatten(parameters)
   local names, flat = {}, {}
-  for name in pairs(query or {}) do
+  for name in pairs(parameters or {}) do
     if type(name) ~= "string" then
       raise("request: query must map parameter names to values, as in { fields = \"Last_Name\" }")
     end
@@ -213,7 +213,7 @@ local function flatten(query)
   end
   table.sort(names)
   for _, name in ipairs(names) do
-    local value, what = query[name], "request: query." .. name
+    local value, what = parameters[name], "request: query." .. name
     if type(value) == "table" and next(value) ~= nil then
       local parts = {}
       for i = 1, options.length(value, what) do
@@ -231,9 +231,10 @@ end
 
 --- Any endpoint under the CRM root, for what has no method of its own.
 ---@param o table `path` as on the wire, such as "/crm/v8/settings/tags" (required); `method` (default "GET"),
---- `query` (map; arrays become comma separated), `body` (encoded as JSON), `headers`, `raw` (true: the body comes as a string),
---- `repeatable` (true: it changes nothing, or doing it twice is the same as doing it once, so that it is sent again
---- also when its answer was lost; always so for GET), `timeout`, `stall_timeout`, `deadline`, `retries`, `connection`
+--- `query` (map; arrays become comma separated), `body` (encoded as JSON), `headers`, `raw` (true: the body comes as a
+--- string), `repeatable` (true: it changes nothing, or doing it twice is the same as doing it once, so that it is sent
+--- again also when its answer was lost; always so for GET), `timeout`, `stall_timeout`, `deadline`, `retries`,
+--- `connection`
 ---@return table|string|nil body decoded; an empty table when the answer has none (204, 304)
 ---@return table|zohocrm.Error response `{ status =, headers = { [lower case name] = value } }`, or the error
 function Client:request(o)

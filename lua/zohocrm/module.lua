@@ -150,8 +150,8 @@ end
 ---@param o table `fields` (array or comma separated string, at most 50) is required; `page`, `per_page` (1 to 200,
 --- default 200), `page_token`, `sort_by` ("id", "Created_Time", "Modified_Time"), `sort_order` ("asc", "desc"),
 --- `cvid`, `ids`, `converted`, `approved`, `territory_id`, `include_child`, `uid`, `startDateTime`, `endDateTime`,
---- `if_modified_since` (ISO 8601), `check` (see `zohocrm.check`), and what every call takes: `timeout`, `deadline`, `retries`, `connection`,
---- `headers`
+--- `if_modified_since` (ISO 8601), `check` (see `zohocrm.check`), and what every call takes: `timeout`,
+--- `stall_timeout`, `deadline`, `retries`, `connection`, `headers`
 ---@return table|nil page array of records; `.info.more_records`, `.info.next_page_token`, …; empty when there
 --- are none
 ---@return zohocrm.Error|nil

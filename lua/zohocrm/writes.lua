@@ -179,7 +179,10 @@ local function record_source(records, name, verb, action, mistakes_of)
     return read_record(record, verb, name .. ": " .. item:format(i),
       single and action .. ": " or ("%s: record %d: "):format(action, i))
   end)
-  return mistakes_of and checked_array(list, count, texts, ids, mistakes_of) or chunks.of_array(list, texts, ids), single
+  if mistakes_of then
+    return checked_array(list, count, texts, ids, mistakes_of), single
+  end
+  return chunks.of_array(list, texts, ids), single
 end
 
 local function id_source(ids)
