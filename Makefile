@@ -115,7 +115,10 @@ requirements:
 	       "elsewhere set CURL_CFLAGS and CURL_LIBS" >&2; exit 1; }
 	@printf '#include <curl/curlver.h>\n#if LIBCURL_VERSION_NUM < $(CURL_MINIMUM_NUM)\n#error\n#endif\n' \
 	  | $(CC) $(CURL_CFLAGS) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 || { \
-	  echo "error: libcurl is older than $(CURL_MINIMUM), the oldest that zohocrm supports" >&2; exit 1; }
+	  found=$$(printf '#include <curl/curlver.h>\n>> LIBCURL_VERSION\n' \
+	    | $(CC) $(CURL_CFLAGS) $(CPPFLAGS) -E -P -x c - | sed -n 's/^>> "\(.*\)"$$/\1/p'); \
+	  echo "error: libcurl $$found is older than $(CURL_MINIMUM), the oldest that zohocrm supports;" \
+	       "for one elsewhere set CURL_CFLAGS and CURL_LIBS" >&2; exit 1; }
 
 $(MODULE): $(OBJECTS)
 	@mkdir -p $(@D)
