@@ -216,7 +216,7 @@ for _, door in ipairs(doors) do
           assert(crm.connections:delete(connection.connection_id))
         end
         local err = wire.fails({ kind = "invalid", status = 400 }, crm:org())
-        assert.matches("make a connection with crm%.connections:create%(%) and open its url", tostring(err))
+        assert.matches("connections:list%(%) tells which there are; make one with crm%.connections:create%(%) and open its url", tostring(err))
       end)
     end)
 

@@ -192,6 +192,7 @@ describe("in bad weather", function()
       local _, err = list(client { retries = 3 })
       assert.equal("rate_limited", err.kind)
       assert.equal(3600, err.retry_after)
+      assert.matches("the server asks to wait 3600 s", tostring(err))
       assert.equal(1, #faults:received())
     end)
 

@@ -286,6 +286,13 @@ for _, door in ipairs(doors) do
         assert.matches("^list Leads: HTTP 500, boom", tostring(err))
       end)
 
+      it("speak of going on only where there is something to go on from", function()
+        fail_next()
+        local _, err = pcall(crm.Leads:each({ fields = "Last_Name", per_page = 10 }))
+        assert.same({ 0, 1 }, { err.delivered, err.resume.page })
+        assert.matches("; 0 records were delivered before$", tostring(err))
+      end)
+
       it("raise it page by page too, and again when they are called again", function()
         local walk = crm.Leads:pages({ fields = "Last_Name", per_page = 10, prefetch = 0 })
         assert.equal(10, #walk())

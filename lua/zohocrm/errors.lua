@@ -117,6 +117,9 @@ function Error:__tostring()
   if self.attempts and self.attempts > 1 then
     parts[#parts + 1] = (" (after %d attempts)"):format(self.attempts)
   end
+  if (self.retry_after or 0) > 0 then
+    parts[#parts + 1] = ("; the server asks to wait %d s"):format(math.ceil(self.retry_after))
+  end
   if self.may_have_happened then
     parts[#parts + 1] = self.retryable and "; the server may have acted on it, and repeating it does no harm"
       or "; the server may have acted on it, so check before you repeat it"
@@ -215,7 +218,8 @@ local function gateway_advice(status, message, context)
       .. "https://gateway.maton.ai/zoho-crm, and is %s"):format(gateway_url)
   end
   if status == 400 and text:find("connection", 1, true) then
-    return "make a connection with crm.connections:create() and open its url in a browser"
+    return "crm.connections:list() tells which there are; make one with crm.connections:create() and open its url in a "
+      .. "browser"
   end
   return codes.gateway_advice[status]
 end

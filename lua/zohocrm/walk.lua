@@ -121,7 +121,7 @@ local function fail(self, err, slot)
   err.delivered = self.counted + self.plan.delivered
   err.resume = resume
   local told = ("%d records were delivered before"):format(err.delivered)
-  if resume and self.plan.resumable then
+  if resume and self.plan.resumable and err.delivered > 0 then
     told = told .. "; the option resume = err.resume goes on from there"
   end
   err.advice = err.advice and err.advice .. "; " .. told or told
