@@ -97,6 +97,22 @@ describe("in bad weather", function()
     end)
   end)
 
+  it("goes to this machine past the proxies of the environment", function()
+    faults:script { reply { body = PAGE } }
+    local i = 0
+    while arg and arg[i - 1] do
+      i = i - 1
+    end
+    local script = ('local crm = require("zohocrm").new{ api_key = "k", gateway_url = %q, rate = 0, retries = 0 } '
+      .. 'print(#assert(crm.Leads:list{ fields = "id" }))'):format(faults.url)
+    -- nobody listens at port 1
+    local pipe = assert(io.popen(("http_proxy=http://127.0.0.1:1 ALL_PROXY=http://127.0.0.1:1 no_proxy= %s -e '%s' 2>&1")
+      :format(arg and arg[i] or "lua5.4", script)))
+    local output = pipe:read("*a")
+    pipe:close()
+    assert.equal("1\n", output)
+  end)
+
   describe("a connection that breaks", function()
     it("before anything was sent is kind network, and nothing may have happened", function()
       local crm = client { gateway_url = fault_server.refusing_url() }

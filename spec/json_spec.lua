@@ -125,6 +125,15 @@ describe("an encoded body", function()
     end)
   end
 
+  it("has 64 levels at most", function()
+    local value = {}
+    for _ = 2, 64 do
+      value = { value }
+    end
+    assert.equal(("["):rep(63) .. "{}" .. ("]"):rep(63), core.encode(value))
+    assert.matches("nested too deep", select(2, core.encode { value }))
+  end)
+
   it("is refused for a table that contains itself", function()
     local loop = {}
     loop.again = { loop }

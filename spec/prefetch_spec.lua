@@ -325,6 +325,16 @@ describe("pages ahead", function()
       assert.same(numbers(301, 400), list)
     end)
 
+    it("by a token that expires again, before anything new came, begin where the first one did", function()
+      faults:script { reply { body = page_of(1, 200, 2300, "T2") },
+        reply { status = 400, body = '{"code":"EXPIRED_VALUE","details":{},"message":"Page token expired","status":"error"}' } }
+      local list, err = ids(client { concurrency = 1 }.Leads:each { fields = "id", resume = { after = "99700", delivered = 300 } })
+      assert.same({}, list)
+      assert.same({ after = "99700", delivered = 300 }, err.resume)
+      assert.is_nil(tostring(err):find("anew", 1, true))
+      assert.matches("300 records were delivered before; the option resume", tostring(err))
+    end)
+
     it("of a list that moved underneath are refused, and the walk can go on without doubles", function()
       -- somebody put a record on top: what ended page 1 begins page 2
       local moved = page_of(2, 10, 30):gsub('"99989"', '"99990"', 1)

@@ -112,6 +112,7 @@ local function fail(self, err, slot)
       after = plan.after
     end
     resume = after and plan.by_id and { after = after, delivered = resume.delivered } or nil
+    err.advice = resume and plan.resumable and "page tokens live for 24 hours" or err.advice
   elseif slot then
     resume[slot.name] = slot.value
     resume.skip = slot.doubles
