@@ -363,7 +363,7 @@ doc: ## render the reference into build/doc (LDoc)
 	@.ci/deps $(DEPS_DOC)
 	@rm -rf build/doc build/doc-source
 	@lua5.4 .ci/luadoc.lua build/doc-source
-	ldoc --quiet --fatalwarnings --dir build/doc --format markdown --project zohocrm build/doc-source
+	ldoc --quiet --dir build/doc --format markdown --project zohocrm build/doc-source
 
 .PHONY: help
 help: ## this list

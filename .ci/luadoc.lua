@@ -1,11 +1,13 @@
 -- lua5.4 .ci/luadoc.lua FOLDER: copies the modules below from lua/ into FOLDER with their comments, which are LuaLS's,
 -- as LDoc reads them. LDoc knows no types such as `table<string, zohocrm.Field>|nil`: they become a part of the text.
 
--- What a user requires or is given objects of; the rest of lua/ is inside.
-local PUBLIC = {
-  "zohocrm/init", "zohocrm/check", "zohocrm/client", "zohocrm/connections", "zohocrm/coql", "zohocrm/criteria",
-  "zohocrm/errors", "zohocrm/expression", "zohocrm/field", "zohocrm/module", "zohocrm/query", "zohocrm/results",
-  "zohocrm/scan", "zohocrm/tasks", "zohocrm/values", "zohocrm/walk", "zohocrm/writes", "zohocrm/hosts/shared_rate",
+-- What a user is given objects of, and what a user requires: of the former only the methods are public.
+local OBJECTS = {
+  "zohocrm/check", "zohocrm/client", "zohocrm/connections", "zohocrm/errors", "zohocrm/expression", "zohocrm/field",
+  "zohocrm/module", "zohocrm/query", "zohocrm/scan", "zohocrm/tasks", "zohocrm/walk", "zohocrm/writes",
+}
+local REQUIRED = {
+  "zohocrm/init", "zohocrm/coql", "zohocrm/criteria", "zohocrm/values", "zohocrm/hosts/shared_rate",
   "zohocrm/hosts/task", "zohocrm/sandbox/init", "zohocrm/sandbox/nginx", "zohocrm/sandbox/server",
 }
 
@@ -67,6 +69,19 @@ local function class_line(name, block)
   return fields and not block.methods and "@table " .. name or "@type " .. name
 end
 
+-- Outside of quoted code, Markdown would take names_like_this for emphasis.
+local function escape(lines)
+  local quoted = false
+  for i, line in ipairs(lines) do
+    local head = line:match("^%-%- @[pf][%a%[%]]+ [%w_.]+ ")
+      or line:match("^%-%-     .*") or line:match("^%-%- @[mt].*") or ""
+    lines[i] = head .. line:sub(#head + 1):gsub(".", function(byte)
+      quoted = quoted ~= (byte == "`")
+      return byte == "_" and not quoted and "\\_" or nil
+    end)
+  end
+end
+
 local function translate(block, module)
   local lines, had_module, class = {}, false, nil
   for _, line in ipairs(block) do
@@ -92,18 +107,30 @@ local function translate(block, module)
     lines[#lines + 1] = "-- @module " .. module
   end
   lines[#lines + 1] = block.methods and class and "-- " .. class or nil -- a section's name comes last
-  lines[1] = "-" .. lines[1]
+  escape(lines)
+  lines[1] = "-" .. lines[1] -- where LDoc begins
   return lines
 end
 
-local function convert(path, module)
+-- Whether a class whose table this line makes has methods.
+local function has_methods(text, line)
+  local name = line:match("^local (%u%w*) = {}")
+  return name and text:find("\nfunction " .. name .. "[.:]%l") ~= nil
+end
+
+local function convert(path, module, inside)
   local out, block, first = {}, nil, true
+  local file = assert(io.open(path))
+  local text = file:read("*a")
+  file:close()
   for line in io.lines(path) do
     if block and line:find("^%s*%-%-") then
       block[#block + 1] = line
     elseif block then
-      block.methods = line:find("^local %u%w* = {}")
-      for _, translated in ipairs(translate(block, first and module)) do
+      block.methods = has_methods(text, line)
+      local several = line:find("^[%w_.]+,") -- values at once, of which LDoc makes nothing
+      local hidden = several or (inside and line:gsub("^function ", ""):find("^M%."))
+      for _, translated in ipairs(hidden and {} or translate(block, first and module)) do
         out[#out + 1] = translated
       end
       out[#out + 1], block, first = line, nil, false
@@ -117,10 +144,16 @@ local function convert(path, module)
 end
 
 local target = assert(arg[1], "usage: lua5.4 .ci/luadoc.lua FOLDER")
-for _, name in ipairs(PUBLIC) do
-  local copy = ("%s/%s.lua"):format(target, name)
-  assert(os.execute(("mkdir -p '%s'"):format((copy:gsub("/[^/]*$", "")))))
-  local file = assert(io.open(copy, "w"))
-  assert(file:write(convert(("lua/%s.lua"):format(name), (name:gsub("/init$", ""):gsub("/", ".")))))
+local function copy(name, inside)
+  local path = ("%s/%s.lua"):format(target, name)
+  assert(os.execute(("mkdir -p '%s'"):format((path:gsub("/[^/]*$", "")))))
+  local file = assert(io.open(path, "w"))
+  assert(file:write(convert(("lua/%s.lua"):format(name), (name:gsub("/init$", ""):gsub("/", ".")), inside)))
   file:close()
+end
+for _, name in ipairs(OBJECTS) do
+  copy(name, true)
+end
+for _, name in ipairs(REQUIRED) do
+  copy(name, false)
 end
