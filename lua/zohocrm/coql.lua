@@ -19,6 +19,9 @@ local COLUMNS_MAX, AGGREGATES_MAX, GROUP_MAX, ORDER_MAX, REACH = 500, 5, 4, 10, 
 
 local M = {}
 
+--- Rows of a call whose query has no limit.
+M.ROWS_DEFAULT = 200
+
 -- The keys of the private parts.
 local COLUMN, PARTS = {}, {}
 
@@ -39,7 +42,7 @@ function column_meta.__index(_, name)
   if Column[name] or type(name) ~= "string" then
     return Column[name]
   end
-  raise(("a column has no '%s'; it has as: coql.count(\"id\"):as \"number\""):format(name))
+  raise(("a column has no '%s'; it has as: coql.count(\"id\"):as \"total\""):format(name))
 end
 
 function column_meta.__tostring(self)
@@ -61,7 +64,7 @@ end
 function Column:as(alias)
   local column = column_of(self)
   if not column then
-    raise('call it as coql.count("id"):as "number", with a colon')
+    raise('call it as coql.count("id"):as "total", with a colon')
   elseif type(alias) ~= "string" or not alias:find("^%a[%w_]*$") or notation.is_reserved(alias) then
     raise(("as takes a name of letters, digits and _ that is no reserved word, not %s"):format(
       type(alias) == "string" and "'" .. alias .. "'" or described(alias)))
@@ -341,8 +344,8 @@ local function text_of(parts)
   add("where", parts.both and expression.to_coql(parts.both, "where") or parts.where or "id is not null")
   add("group by", parts.group_by and table.concat(parts.group_by, ", "))
   add("order by", parts.order_by and order_text(parts.order_by))
-  -- pages show an offset beside a limit only; 200 is the API's own
-  local limit = parts.limit or parts.offset and 200
+  -- pages show an offset beside a limit only
+  local limit = parts.limit or parts.offset and M.ROWS_DEFAULT
   add("limit", limit and ("%d"):format(limit))
   add("offset", parts.offset and ("%d"):format(parts.offset))
   return table.concat(clauses, " ")

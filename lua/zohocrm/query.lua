@@ -34,9 +34,9 @@ local function check_page(query)
   if parts.limit and parts.limit > M.ROWS then
     raise(("query: limit is %d, and a call gives at most %d rows; crm:query_each makes as many calls as are "
       .. "needed"):format(parts.limit, M.ROWS))
-  elseif (parts.offset or 0) + (parts.limit or 1) > M.REACH then
+  elseif (parts.offset or 0) + (parts.limit or coql.ROWS_DEFAULT) > M.REACH then
     raise(("query: offset %d and limit %d go past the %d rows that COQL reaches; crm.Leads:scan goes on by id"):format(
-      parts.offset, parts.limit or 1, M.REACH))
+      parts.offset, parts.limit or coql.ROWS_DEFAULT, M.REACH))
   end
 end
 
@@ -46,7 +46,8 @@ local function text_of(query, call)
   end
   if type(query) ~= "string" or not query:find("%S") then
     raise(("%s takes a query, a string or one that zohocrm.coql built, not %s"):format(call,
-      query == nil and "nil" or query == "" and "an empty string" or "a " .. type(query)))
+      query == nil and "nil" or query == "" and "an empty string" or type(query) == "string" and "blanks"
+      or "a " .. type(query)))
   end
   return query
 end
