@@ -69,7 +69,8 @@ local function read_part(t, name, least, most, what, default)
     value = default
   end
   if type(value) ~= "number" or value % 1 ~= 0 or value < least or value > most then
-    raise(("%s: %s must be a whole number from %d to %d, not %s"):format(what, name, least, most, tostring(value)))
+    raise(("%s: %s must be a whole number from %d to %d, not %s"):format(what, name, least, most,
+      type(value) == "string" and "the string '" .. value .. "'" or tostring(value)))
   end
   return floor(value)
 end
@@ -88,7 +89,7 @@ end
 
 local function refuse(value, what)
   raise(("%s takes seconds since 1970 or a table (%s), not %s; ISO 8601 strings need no conversion"):format(what,
-    EXAMPLES[what:match("%a+$")], value == nil and "nil" or "a " .. type(value)))
+    EXAMPLES[what:match("%a+$")], value == nil and "nil" or "a " .. (M.kind(value) or type(value))))
 end
 
 local OFFSET_MAX = 14 * 3600
