@@ -1,5 +1,5 @@
 --- `zohocrm.coql`: queries as values, their text, what they find in the sandbox, and what is refused where it is written.
-local child = require("spec.support.child")
+local environment = require("spec.support.environment")
 local doors = require("spec.support.doors")
 local parser = require("zohocrm.sandbox.coql.parser")
 local raises = require("spec.support.raises")
@@ -134,7 +134,7 @@ describe("zohocrm.coql", function()
   end)
 
   it("writes numbers alike in a locale with decimal commas", function()
-    assert.equal("select id from Leads where ((A = 0.5 and B = 0.0000001) and C != -1234.25) limit 2000 offset 98000", child.run_with_commas([[
+    assert.equal("select id from Leads where ((A = 0.5 and B = 0.0000001) and C != -1234.25) limit 2000 offset 98000", environment.run_with_commas([[
       local zohocrm = require "zohocrm"
       local c, coql = zohocrm.criteria, zohocrm.coql
       print(coql.select "id":from "Leads":where(c.all(c.A:equals(0.5), c.B:equals(1e-7), c.C:not_equal(-1234.25))):limit(2000):offset(98000))]]))

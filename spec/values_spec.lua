@@ -1,6 +1,6 @@
 --- `zohocrm.date` and `zohocrm.datetime`: what they are made of, how they compare and print, and where they go. What hangs
 --- on the machine's time zone is asked of interpreters that are born in one.
-local child = require("spec.support.child")
+local environment = require("spec.support.environment")
 local doors = require("spec.support.doors")
 local raises = require("spec.support.raises")
 local wire = require("spec.support.wire")
@@ -21,7 +21,7 @@ end
 
 -- What a program prints in a time zone, as one line of words.
 local function in_zone(zone, program)
-  return (child.run("TZ=" .. zone, 'local zohocrm = require "zohocrm" local date, datetime = zohocrm.date, zohocrm.datetime ' .. program)
+  return (environment.run("TZ=" .. zone, 'local zohocrm = require "zohocrm" local date, datetime = zohocrm.date, zohocrm.datetime ' .. program)
     :gsub("%s+", " "))
 end
 
