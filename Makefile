@@ -334,7 +334,7 @@ LINTS := luacheck clang-format clang-tidy cppcheck layers rockspec gcc clang sym
 lint: $(LINTS:%=lint-%) ## all linters, and both compilers with warnings as errors
 
 lint-luacheck: ## luacheck over every Lua file
-	luacheck --quiet lua spec $(wildcard examples) .luacheckrc .busted $(wildcard *.rockspec)
+	luacheck --quiet lua spec $(wildcard examples) .ci/luadoc.lua .luacheckrc .busted $(wildcard *.rockspec)
 lint-clang-format: ## the C layout
 	clang-format --dry-run -Werror $(wildcard csrc/*.c csrc/*.h)
 lint-clang-tidy: | requirements ## clang's static analysis

@@ -258,21 +258,50 @@ describe("pages ahead", function()
       assert.is_true(open <= 1) -- at most the idle one that served the first page
     end)
 
-    if _VERSION == "Lua 5.4" then
-      it("are cancelled when a loop is left (Lua 5.4)", function()
-        faults:script { reply { body = page_of(1, 10, 100) }, { { hang = true } }, { { hang = true } } }
-        local crm = client()
-        local count = 0
-        for _ in crm.Leads:each { fields = "id", per_page = 10 } do
-          count = count + 1
-          if count == 3 then
-            break
-          end
+    local PAGE_AND_HANG = { reply { body = page_of(1, 10, 100) }, { { hang = true } }, { { hang = true } } }
+
+    local function break_off(crm)
+      local count = 0
+      for _ in crm.Leads:each { fields = "id", per_page = 10 } do
+        count = count + 1
+        if count == 3 then
+          break
         end
-        faults:script { reply { body = page_of(1, 10, 10) } }
-        assert.equal(10, #assert(crm.Leads:list { fields = "id" })) -- nothing stands in the way
-      end)
+      end
     end
+
+    it("are cancelled when a loop is left: by Lua 5.4 at once, else by the collector", function()
+      faults:script(PAGE_AND_HANG)
+      local crm = client()
+      break_off(crm)
+      if _VERSION ~= "Lua 5.4" then
+        assert.equal(2, crm:limits().in_flight)
+        collectgarbage()
+        collectgarbage()
+      end
+      assert.equal(0, crm:limits().in_flight)
+    end)
+
+    it("are cancelled when the walk is collected", function()
+      faults:script(PAGE_AND_HANG)
+      local crm = client()
+      local walk = crm.Leads:pages { fields = "id", per_page = 10 }
+      walk()
+      assert.equal(2, crm:limits().in_flight)
+      walk = nil -- luacheck: ignore 311
+      collectgarbage()
+      collectgarbage()
+      assert.equal(0, crm:limits().in_flight)
+    end)
+
+    it("have one deadline with those before", function()
+      local late = { { wait = 0.4 }, reply { body = page_of(1, 10, 30) } }
+      faults:script { late, { { wait = 0.4 }, reply { body = page_of(2, 10, 30) } }, late }
+      local all, err = client().Leads:all { fields = "id", per_page = 10, prefetch = 0, deadline = 0.6 }
+      assert.is_nil(all)
+      assert.same({ "timeout", "deadline" }, { err.kind, err.timeout })
+      assert.is_true(#faults:received() <= 2)
+    end)
 
     it("that fail say how many records came, and the walk goes on from there", function()
       faults:script {
