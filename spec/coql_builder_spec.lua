@@ -179,6 +179,8 @@ describe("zohocrm.coql", function()
       { function() coql.select { "A", 5 } end, "coql.select: column 2 must be the API name of a field, not a number" },
       { function() coql.select { "A", "A" } end, "coql.select has A twice, which the API refuses" },
       { function() coql.select { coql.count "id":as "n", coql.sum "A":as "n" } end, "coql.select has n twice, which the API refuses" },
+      { function() coql.select { coql.sum "A":as "a", coql.sum "A":as "b" } end, "coql.select has SUM(A) twice, which the API refuses" },
+      { function() coql.select { "City", coql.column "Town":as "City" } end, "coql.select has City twice, which the API refuses" },
       { function() coql.select "Last Name" end, "'Last Name' is no API name of a field: letters, digits, _ and $, with dots between lookups" },
       { function() coql.select "A.B.C.D" end, "'A.B.C.D' goes through 3 lookups; the API follows two at most" },
       { function() coql.count() end, "coql.count: the field must be the API name of a field, not nil" },
@@ -366,6 +368,10 @@ for _, door in ipairs(doors) do
             .. 'it, such as coql.count "City"' },
           { coql.select { "City", coql.column "Company":as "firm" }:from "Leads":group_by "City", "query: Company has no single value in a group: name it "
             .. 'in group_by, or an aggregate of it, such as coql.count "Company"' },
+          { coql.select { "City", coql.count "id":as "total" }:from "Leads":group_by "City":order_by "Last_Name", "query: order_by has Last_Name, which "
+            .. "the groups do not have; name it in select or in group_by" },
+          { coql.select(coql.count "id"):from "Leads":order_by(coql.sum "Annual_Revenue"), "query: order_by has SUM(Annual_Revenue), which the groups do "
+            .. "not have; name it in select or in group_by" },
           { "", "query takes a query, a string or one that zohocrm.coql built, not an empty string" },
           { " ", "query takes a query, a string or one that zohocrm.coql built, not blanks" },
           { nil, "query takes a query, a string or one that zohocrm.coql built, not nil" },

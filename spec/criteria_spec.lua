@@ -399,6 +399,17 @@ for _, door in ipairs(doors) do
         assert.equal(raw, sandbox.requests()[1].query.criteria)
       end)
 
+      it("must be conditions", function()
+        for _, case in ipairs {
+          { c.City, "a table" }, { { criteria = c.City }, "a table" }, { { criteria = c.City == "Oslo" }, "a boolean" }, { { criteria = 5 }, "a number" },
+        } do
+          local sentence = "criteria_spec%.lua:%d+: %a+: criteria must be a condition, such as c%.City:equals \"Oslo\", or a string, not " .. case[2]
+          raises(function() crm.Leads:search(case[1]) end, sentence)
+          raises(function() crm.Leads:each(case[1]) end, sentence)
+        end
+        assert.same({}, sandbox.requests())
+      end)
+
       it("walk all pages", function()
         local count = 0
         for _ in crm.Leads:each { criteria = c.No_of_Employees:between(2, 11), per_page = 3, fields = { "id" } } do count = count + 1 end

@@ -136,9 +136,10 @@ end
 
 --- What a query consists of. Only to be read.
 ---@param query zohocrm.Query
----@return table parts `{ select = {text, …}, single = {text, …}, from =, where = node|string|nil,
---- group_by = {text, …}|nil, order_by = {{ text =, direction = "asc"|"desc" }, …}|nil, limit =, offset = }`; single:
---- the columns that are no aggregates, without aliases; node: see `zohocrm.expression`
+---@return table parts `{ select = {text, …}, single = {text, …}, shown = {[text] = true, …}, from =,
+--- where = node|string|nil, group_by = {text, …}|nil, order_by = {{ text =, direction = "asc"|"desc" }, …}|nil,
+--- limit =, offset = }`; single: the columns that are no aggregates, without aliases; shown: all columns, and the
+--- aliases; node: see `zohocrm.expression`
 function M.parts(query)
   return rawget(query, PARTS)
 end
@@ -207,14 +208,14 @@ function M.select(columns)
     if not (column and column.aggregate) then
       single[#single + 1] = column_text(value)
     end
-    refuse_double(seen, texts[i], what)
+    refuse_double(seen, column and column.aggregate and column.text or texts[i], what)
     if column and column.alias then
       refuse_double(seen, column.alias, what)
     end
   end
   refuse_many(#texts, COLUMNS_MAX, what, "columns")
   refuse_many(#texts - #single, AGGREGATES_MAX, what, "aggregates")
-  return new { select = texts, single = single }
+  return new { select = texts, single = single, shown = seen }
 end
 
 --- The module.
@@ -368,6 +369,12 @@ local function check_groups(parts, call)
     if not grouped[name] then
       raise(("%s: %s has no single value in a group: name it in group_by, or an aggregate of it, such as "
         .. "coql.count \"%s\""):format(call, name, name))
+    end
+  end
+  for _, order in ipairs(parts.order_by or {}) do
+    if not (grouped[order.text] or parts.shown[order.text]) then
+      raise(("%s: order_by has %s, which the groups do not have; name it in select or in group_by"):format(call,
+        order.text))
     end
   end
 end

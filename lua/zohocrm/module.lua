@@ -3,6 +3,7 @@
 local answers = require "zohocrm.answers"
 local check = require "zohocrm.check"
 local expression = require "zohocrm.expression"
+local field = require "zohocrm.field"
 local handle = require "zohocrm.handle"
 local options = require "zohocrm.options"
 local pages = require "zohocrm.pages"
@@ -171,8 +172,8 @@ function Module:list(o)
 end
 
 local function search_options(o, rules, call)
-  if type(o) == "string" or expression.is(o) then
-    o = { criteria = o } -- a bare string or a built expression
+  if type(o) == "string" or expression.is(o) or field.name_of(o) then
+    o = { criteria = o } -- a bare string or a built expression; what is half of one shall be called that
   end
   local checked = options.check(o, rules, call)
   local by = {}
@@ -237,7 +238,8 @@ local function is_search(o)
   if type(o) ~= "table" then
     return type(o) == "string"
   end
-  return expression.is(o) or o.criteria ~= nil or o.email ~= nil or o.phone ~= nil or o.word ~= nil
+  return expression.is(o) or field.name_of(o) ~= nil
+    or o.criteria ~= nil or o.email ~= nil or o.phone ~= nil or o.word ~= nil
 end
 
 -- A limit below a page asks for no more than it needs. Not where the caller starts in the middle: there the size says

@@ -163,7 +163,13 @@ kinds = {
   end,
   -- a built condition, or its text as it stands
   criteria = function(value, rule, what)
-    return expression.is(value) and expression.to_criteria(value, what) or kinds.string(value, rule, what)
+    if expression.is(value) then
+      return expression.to_criteria(value, what)
+    elseif type(value) ~= "string" then
+      raise(("%s must be a condition, such as c.City:equals \"Oslo\", or a string, not %s"):format(what,
+        M.kind_of(value)))
+    end
+    return kinds.string(value, rule, what)
   end,
   integer = function(value, rule, what)
     if not is_whole(value) or value < rule.least or value > rule.most then

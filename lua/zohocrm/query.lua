@@ -96,24 +96,28 @@ local forms = {
   { "^offset%s+(%d+)%s+limit%s+(%d+)%s*$", "offset", "limit" },
 }
 
--- The text with the inside of quotes and parentheses blanked out, so that only the words of its own clauses are left.
--- From left to right: either quote may stand inside of the other kind.
-local function outline(text)
-  local pieces, at = {}, 1
+local function blank(text)
+  return (" "):rep(#text)
+end
+
+--- The text with what stands in quotes and in parentheses blanked out, so that only the words of its own clauses are
+--- left, and what has no counterpart.
+---@param text string
+---@return string outline of the same length
+function M.outline(text)
+  local parts, position = {}, 1
   while true do
-    local start, _, quote = text:find("(['\"])", at)
-    local stop = start and text:find(quote, start + 1, true)
-    if not stop then
-      pieces[#pieces + 1] = text:sub(at)
+    -- whichever quote comes first: the other kind may stand inside
+    local from, quote = text:match("()(['\"])", position)
+    local to = from and text:find(quote, from + 1, true)
+    if not to then
       break
     end
-    pieces[#pieces + 1] = text:sub(at, start - 1)
-    pieces[#pieces + 1] = (" "):rep(stop - start + 1)
-    at = stop + 1
+    parts[#parts + 1] = text:sub(position, from - 1) .. blank(text:sub(from, to))
+    position = to + 1
   end
-  return (table.concat(pieces):gsub("%b()", function(inside)
-    return (" "):rep(#inside)
-  end))
+  parts[#parts + 1] = text:sub(position)
+  return (table.concat(parts):gsub("%b()", blank))
 end
 
 --- Splits a query into its text without limit and offset, and these.
@@ -122,10 +126,10 @@ end
 ---@return integer|nil limit
 ---@return integer offset
 function M.split(text)
-  local shape = outline(text):lower()
+  local shape = M.outline(text):lower()
   local start
   for _, word in ipairs { "limit", "offset" } do
-    local at = shape:match("%f[%w_]()" .. word .. "%f[^%w_]%s")
+    local at = shape:match("%f[%w_.]()" .. word .. "%f[^%w_]%s")
     start = at and math.min(start or at, at) or start
   end
   if not start then
