@@ -385,6 +385,19 @@ for _, door in ipairs(doors) do
         assert.equal(1, #sandbox.requests())
       end)
 
+      it("leave room in scans for the ids to go on by", function()
+        local function scanned(where)
+          local found = 0
+          for _ in crm.Leads:scan { fields = "id", where = where } do found = found + 1 end
+          return found
+        end
+        local few = { c.Last_Name:equals "Smith" }
+        for i = 2, 23 do few[i] = c.City:equals("City " .. i) end
+        assert.equal(1, scanned(c.any(few)))
+        few[24] = c.City:equals "Bonn"
+        raises(function() scanned(c.any(few)) end, "coql_builder_spec%.lua:%d+: scan: where: 24 conditions; COQL takes at most 23 here: put the values")
+      end)
+
       it("report what the API refuses", function()
         local rows, err = crm:query "select Nothing from Leads where id is not null"
         assert.is_nil(rows)

@@ -191,9 +191,10 @@ end
 --- Raises at the caller's line where COQL cannot say it.
 ---@param expression zohocrm.Expression
 ---@param call? string begins the message; default: "COQL"
+---@param others? integer how many conditions stand beside it in the clause; default 0
 ---@return string
-function M.to_coql(expression, call)
-  return as_coql.text(M.node(expression), call or "COQL")
+function M.to_coql(expression, call, others)
+  return as_coql.text(M.node(expression), call or "COQL", others or 0)
 end
 
 return M

@@ -164,12 +164,13 @@ end
 --- The text of a tree. Raises where COQL cannot say it, or could take it for something else.
 ---@param node table see `zohocrm.expression`
 ---@param call string begins the message
+---@param others integer conditions that stand beside these
 ---@return string
-function M.text(node, call)
-  local count = node.conditions or 1
-  if count > M.CONDITIONS_MAX then
-    raise(("%s: %d conditions; COQL takes at most %d: put the values of one field into one :in_{…}, or ask in "
-      .. "parts"):format(call, count, M.CONDITIONS_MAX))
+function M.text(node, call, others)
+  local count, most = node.conditions or 1, M.CONDITIONS_MAX - others
+  if count > most then
+    raise(("%s: %d conditions; COQL takes at most %d%s: put the values of one field into one :in_{…}, or ask in "
+      .. "parts"):format(call, count, most, others > 0 and " here" or ""))
   end
   return write(node, call)
 end

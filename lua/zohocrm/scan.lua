@@ -16,6 +16,9 @@ local walk = require "zohocrm.walk"
 
 local M = {}
 
+-- What a scan adds to the caller's conditions: from which id, up to which.
+local RANGE_CONDITIONS = 2
+
 local rules = options.merge(options.call, {
   check = check.rule,
   fields = { kind = "fields", most = 500, query = false,
@@ -38,7 +41,7 @@ local function where_text(where)
   if where == nil then
     return nil
   elseif expression.is(where) then
-    return expression.to_coql(where, "scan: where")
+    return expression.to_coql(where, "scan: where", RANGE_CONDITIONS)
   elseif type(where) == "string" and where:find("%S") then
     return "(" .. where .. ")"
   end
