@@ -1,13 +1,15 @@
 --- Checks conditions, field names and records against the metadata of their module before anything is sent, so that a
---- script finds its mistakes without spending API calls: `crm.Leads:check(…)`, and the option `check = true` of a client
---- or of one call. The metadata of a module is fetched once for a client and connection.
+--- script finds its mistakes without spending API calls: `crm.Leads:check(…)`, and the option `check = true` of a
+--- client or of one call. The metadata of a module is fetched once for a client and connection.
 
 local errors = require "zohocrm.errors"
 local expression = require "zohocrm.expression"
+local host = require "zohocrm.host"
 local metadata = require "zohocrm.metadata"
 local options = require "zohocrm.options"
 local raise = require "zohocrm.raise"
 local rules = require "zohocrm.check_rules"
+local transport = require "zohocrm.transport"
 
 local M = {}
 
@@ -24,6 +26,64 @@ M.rule = { kind = "boolean", query = false }
 ---@field by_name table<string, table>
 ---@field names string[]
 
+local function new_module(name, list)
+  local module = { name = name, fields = list, by_name = {}, names = {} }
+  for i, field in ipairs(list) do
+    module.names[i], module.by_name[field.api_name] = field.api_name, field
+  end
+  return module
+end
+
+-- Which account the fields are of.
+local function connection_of(checked)
+  for name, value in pairs(checked.headers or {}) do
+    if name:lower() == "maton-connection" then
+      return value
+    end
+  end
+  return checked.connection or ""
+end
+
+-- Fields that are asked for, as something to wait for.
+local Asked = {}
+Asked.__index = Asked
+
+function Asked:ready()
+  return self.done or transport.ready(self.pending)
+end
+
+-- A host does so when the one who waits is gone; the others ask anew.
+function Asked:cancel()
+  transport.cancel(self.pending)
+end
+
+-- Asks for the fields. Several tasks may want them at once, and one of them asks: all wait for its call, and whoever
+-- goes on first takes the answer. A call with bounds of its own is nobody else's.
+local function fetch(client, key, name, checked)
+  local shared = not (checked.timeout or checked.stall_timeout or checked.deadline_at or checked.retries
+    or checked.headers)
+  local asked = shared and client.asked_fields[key]
+  if not asked then
+    asked = setmetatable({ pending = metadata.start(client, "fields", {
+      connection = checked.connection, timeout = checked.timeout, stall_timeout = checked.stall_timeout,
+      deadline = options.remaining(checked), retries = tonumber(checked.retries), headers = checked.headers,
+    }, nil, name) }, Asked)
+    client.asked_fields[key] = shared and asked or client.asked_fields[key]
+  end
+  host.wait_any(client, { asked })
+  if not asked.done then
+    if client.asked_fields[key] == asked then
+      client.asked_fields[key] = nil
+    end
+    asked.done = true
+    asked.list, asked.err = metadata.take("fields", asked.pending)
+  end
+  if asked.err and asked.err.kind == "cancelled" and not client.core:closed() then
+    return fetch(client, key, name, checked) -- who asked is gone
+  end
+  return asked.list, asked.err
+end
+
 --- The fields of a module, from the server the first time.
 ---@param client table the client's private part
 ---@param name string
@@ -32,24 +92,22 @@ M.rule = { kind = "boolean", query = false }
 ---@return zohocrm.CheckedModule|nil
 ---@return zohocrm.Error|nil
 function M.module(client, name, checked, refresh)
-  local key = ("%s/%s"):format(checked.connection or "", name)
-  client.checked_modules = client.checked_modules or {}
+  local key = ("%s/%s"):format(connection_of(checked), name)
+  client.checked_modules, client.asked_fields = client.checked_modules or {}, client.asked_fields or {}
   if client.checked_modules[key] and not refresh then
     return client.checked_modules[key]
   end
-  local list, err = metadata.read(client, "fields", {
-    connection = checked.connection, timeout = checked.timeout, deadline = options.remaining(checked),
-  }, nil, name)
+  local list, err = fetch(client, key, name, checked)
   if not list then
-    err.advice = (err.advice and err.advice .. "; " or "") .. "the check needs the module's fields"
-    return nil, err
+    local copy = {} -- of what several may get
+    for field, value in pairs(err) do
+      copy[field] = value
+    end
+    copy.advice = (err.advice and err.advice .. "; " or "") .. "the check needs the module's fields"
+    return nil, setmetatable(copy, getmetatable(err))
   end
-  local module = { name = name, fields = list, by_name = {}, names = {} }
-  for i, field in ipairs(list) do
-    module.names[i], module.by_name[field.api_name] = field.api_name, field
-  end
-  client.checked_modules[key] = module
-  return module
+  client.checked_modules[key] = new_module(name, list)
+  return client.checked_modules[key]
 end
 
 --- A check under way: what it is about, and the mistakes found.
@@ -157,7 +215,8 @@ local function sentence(mistakes)
     told[i] = mistakes[i]
   end
   local more = #mistakes - #told
-  return table.concat(told, "; ") .. (more > 0 and ("; and %d more mistake%s"):format(more, more > 1 and "s" or "") or "")
+  local rest = more > 0 and ("; and %d more mistake%s"):format(more, more > 1 and "s" or "") or ""
+  return table.concat(told, "; ") .. rest
 end
 
 local function verdict(self, action)
@@ -242,7 +301,9 @@ local check_options = options.merge(options.call, {
   refresh = { kind = "boolean" },
 })
 
-local function check_records(self, checked)
+-- The records that are to be checked, by verb.
+local function records_of(checked)
+  local all = {}
   for _, verb in ipairs { "create", "update", "upsert" } do
     local records = checked[verb]
     local list = records and (records[1] ~= nil and records or { records }) or {}
@@ -250,6 +311,16 @@ local function check_records(self, checked)
       if type(record) ~= "table" then
         raise(("check: %s: record %d is a %s, not a table of fields"):format(verb, i, type(record)))
       end
+    end
+    all[verb] = list
+  end
+  return all
+end
+
+local function check_records(self, all)
+  for _, verb in ipairs { "create", "update", "upsert" } do
+    local list = all[verb]
+    for i, record in ipairs(list) do
       local mistakes = rules.record(self.module, record, verb == "create")
       for k, mistake in ipairs(mistakes) do
         mistakes[k] = #list > 1 and ("record %d: %s"):format(i, mistake) or mistake
@@ -263,9 +334,9 @@ end
 ---@param Module table
 ---@param client_of fun(self: table, method: string): table gives the private part
 function M.install(Module, client_of)
-  --- Checks against the module's metadata: whether the fields are there, whether operators and values fit their types,
-  --- whether pick lists have the values, and of records whether mandatory fields are missing, values have the wrong type
-  --- or texts are too long. Asks for the metadata once, and for nothing else.
+  --- Checks against the module's metadata: whether the fields are there, whether operators and values fit their
+  --- types, whether pick lists have the values, and of records whether mandatory fields are missing, values have the
+  --- wrong type or texts are too long. Asks for the metadata once, and for nothing else.
   ---@param what zohocrm.Expression|string|table a condition (a string passes: what it says is the server's to judge),
   --- or `{ criteria =, fields =, sort_by =, create =, update =, upsert = }`, of which the last three are a record or an
   --- array of them; `refresh = true` fetches the metadata anew
@@ -283,6 +354,7 @@ function M.install(Module, client_of)
       raise(("check: criteria must be a condition such as c.City:equals \"Oslo\", or a string, not a %s"):format(
         type(criteria)))
     end
+    local records = records_of(checked)
     local check, err = begin(client, self.name, checked, checked.refresh == "true")
     local fine = check
     if fine and expression.is(criteria) then
@@ -297,7 +369,7 @@ function M.install(Module, client_of)
     if not fine then
       return nil, err
     end
-    check_records(check, checked)
+    check_records(check, records)
     return verdict(check, "check " .. self.name)
   end
 end

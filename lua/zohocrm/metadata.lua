@@ -61,15 +61,14 @@ local function read(call, answer)
   return results.page(list, info)
 end
 
---- Performs one of `calls`.
+--- Asks; the parts of `read`, for callers that share an answer.
 ---@param client table the client's private part
 ---@param name string key of `calls`
 ---@param o table|nil options
 ---@param id? string checked id or API name, for calls by id
 ---@param module? string module API name, for calls of a module
----@return table|nil
----@return zohocrm.Error|nil
-function M.read(client, name, o, id, module)
+---@return zohocrm.Pending
+function M.start(client, name, o, id, module)
   local call = M.calls[name]
   local path = { "crm", "v8", call.path[1], call.path[2] }
   path[#path + 1] = id
@@ -80,12 +79,36 @@ function M.read(client, name, o, id, module)
     action = table.concat(words, " "), path = path, by_id = call.by_id, module = module,
     query = call.of_module and { "module", module } or nil,
   }
-  local checked = options.check(o, call.rules, name)
-  local answer, err = transport.request(client, options.apply(checked, call.rules, description))
+  return transport.start(client, options.apply(options.check(o, call.rules, name), call.rules, description))
+end
+
+--- Takes what was asked.
+---@param name string key of `calls`
+---@param pending zohocrm.Pending that is ready
+---@return table|nil
+---@return zohocrm.Error|nil
+function M.take(name, pending)
+  local answer, err = transport.take(pending)
   if not answer then
     return nil, err
   end
-  return read(call, answer)
+  return read(M.calls[name], answer)
+end
+
+--- Performs one of `calls`.
+---@param client table the client's private part
+---@param name string key of `calls`
+---@param o table|nil options
+---@param id? string checked id or API name, for calls by id
+---@param module? string module API name, for calls of a module
+---@return table|nil
+---@return zohocrm.Error|nil
+function M.read(client, name, o, id, module)
+  local answer, err = transport.finish(M.start(client, name, o, id, module))
+  if not answer then
+    return nil, err
+  end
+  return read(M.calls[name], answer)
 end
 
 return M

@@ -144,18 +144,12 @@ function M.wait_any(client, list)
   return list[host.wait_any(client, calls)]
 end
 
---- Waits for the answer.
----@param pending zohocrm.Pending
+--- Takes an answer that is there.
+---@param pending zohocrm.Pending that is ready
 ---@return table|nil answer see `call:take` of the core; plus `context` for later errors
 ---@return zohocrm.Error|nil
-function M.finish(pending)
+function M.take(pending)
   local client = pending.client
-  -- an error out of the wait (an interruption, say) must not leave a write behind that goes out later
-  local waited, interruption = pcall(host.wait, client, pending.call)
-  if not waited then
-    pending.call:cancel()
-    error(interruption, 0)
-  end
   local answer = pending.call:take()
   answer.context = pending.context
   observe(client, pending.context, answer)
@@ -167,6 +161,20 @@ function M.finish(pending)
     return nil, err
   end
   return answer
+end
+
+--- Waits for the answer.
+---@param pending zohocrm.Pending
+---@return table|nil answer see `take`
+---@return zohocrm.Error|nil
+function M.finish(pending)
+  -- an error out of the wait (an interruption, say) must not leave a write behind that goes out later
+  local waited, interruption = pcall(host.wait, pending.client, pending.call)
+  if not waited then
+    pending.call:cancel()
+    error(interruption, 0)
+  end
+  return M.take(pending)
 end
 
 --- Gives a request up. What it was about to do may have happened.
