@@ -1,5 +1,5 @@
---- Arithmetic with record ids, which are whole numbers of up to 20 digits and more than a double can hold: enough to cut
---- a range of them into parts. An id is a pair of numbers below 10^10, each exact.
+--- Arithmetic with record ids, which are whole numbers of up to 20 digits and more than a double can hold: enough to
+--- cut a range of them into parts. An id is a pair of numbers below 10^10, each exact.
 
 local M = {}
 
@@ -35,19 +35,6 @@ function M.is_below(a, b)
   local a_high, a_low = read(a)
   local b_high, b_low = read(b)
   return a_high < b_high or a_high == b_high and a_low < b_low
-end
-
---- The id before one; "0" has none and stays.
----@param id string
----@return string
-function M.before(id)
-  local high, low = read(id)
-  if low > 0 then
-    low = low - 1
-  elseif high > 0 then
-    high, low = high - 1, BASE - 1
-  end
-  return write(high, low)
 end
 
 -- The pair of b - a.

@@ -1,8 +1,7 @@
---- A scan in several ranges of ids at once. The lowest and the highest id are asked first and what lies between them is
---- split; ids are handed out unevenly, so a range that comes to its end takes half of what the largest one has left.
---- The last range has no upper end: what is created meanwhile is seen, too.
+--- A scan in several ranges of ids at once. The first page and the highest id are asked first, and what lies between
+--- them is split; ids are handed out unevenly, so a range that comes to its end takes half of what the largest one has
+--- left. The last range has no upper end: what is created meanwhile is seen, too.
 
-local errors = require "zohocrm.errors"
 local id_range = require "zohocrm.id_range"
 local transport = require "zohocrm.transport"
 local walk = require "zohocrm.walk"
@@ -14,6 +13,10 @@ local POLL_EVERY = 64
 
 -- A range is worth splitting when it is likely to have so many more calls ahead.
 local CALLS_WORTH = 1.5
+
+-- What lies between the ids of dense regions is empty, and splitting it costs calls for nothing: so many poor pages for
+-- each good one are taken, and no more.
+local VAIN_SHARE = 0.25
 
 --- A range of ids: those above `after`, up to `to`.
 ---@class zohocrm.ScanRange
@@ -53,10 +56,16 @@ local function remaining(self, range)
 end
 
 -- Gives a new range half of what the largest one has left, behind the page that this one is waiting for. nil where no
--- range has much left.
+-- range has much left, or one waits for its turn.
 local function steal(self)
   local victim, most
+  if self.poor > self.plan.parallel + self.rich * VAIN_SHARE then
+    return nil
+  end
   for _, range in ipairs(self.ranges) do
+    if not range.pending then
+      return nil
+    end
     local left = remaining(self, range) - (range.span or 0)
     if range.span and left > CALLS_WORTH * range.span and left > (most or 0) then
       victim, most = range, left
@@ -97,7 +106,27 @@ local function cut(page, to)
   return beyond
 end
 
--- A call takes its time; what the range has to be asked for next is known from the page.
+-- Takes a page into what is handed out. Gives whether that is enough.
+local function keep(self, page)
+  self.fullest = math.max(self.fullest, #page)
+  if #page * 2 < self.fullest or not page[1] then
+    self.poor = self.poor + 1
+  else
+    self.rich = self.rich + 1
+  end
+  if page[1] then
+    self.arrived[#self.arrived + 1] = page
+    self.counted = self.counted + #page
+  end
+  if self.counted < self.plan.limit then
+    return false
+  end
+  cancel_all(self)
+  self.ranges = {}
+  return true
+end
+
+-- Takes the page of a range, and asks for the next one.
 local function take(self, range)
   local page, err = self.plan.read(range.pending)
   range.pending = nil
@@ -110,19 +139,9 @@ local function take(self, range)
     range.span = id_range.distance(range.after or first, last)
     range.after = last
   end
-  if #page > 0 then
-    self.arrived[#self.arrived + 1] = page
-    self.counted = self.counted + #page
-  end
-  if self.counted >= self.plan.limit then
-    cancel_all(self)
-    self.ranges = {}
-  elseif more and not beyond and (not range.to or not last or id_range.is_below(last, range.to)) then
-    if not last then
-      return nil, errors.new({ action = self.plan.action, method = "POST", path = self.plan.path }, {
-        kind = "protocol", message = "the server says that there are more records, but gave none",
-      })
-    end
+  if keep(self, page) then
+    return true
+  elseif more and not beyond and (not range.to or id_range.is_below(last, range.to)) then
     ask(self, range)
   else
     drop(self.ranges, range)
@@ -132,66 +151,67 @@ local function take(self, range)
       ask(self, stolen)
     end
   end
+  self.plan.poll(0) -- it leaves before the next answer is decoded
   return true
 end
 
--- The lowest and the highest id, asked at once. nil and an error where they cannot be had; nothing where there are no
--- records.
-local function ends(self)
-  local scan = self.plan
-  local low, high = scan.ask({}, 1), scan.ask({}, 1, true)
-  local bottom, err = scan.read(low)
-  if not bottom then
-    transport.cancel(high)
-    return nil, err
-  end
-  local top, wrong = scan.read(high)
-  if not top then
-    return nil, wrong
-  end
-  return bottom[1] and bottom[1].id, top[1] and top[1].id
-end
-
--- The ranges to begin with. true, or nil and an error.
-local function divide(self)
-  local scan = self.plan
-  local lowest, highest = ends(self)
-  if not lowest and highest then
-    return nil, highest
-  elseif not lowest or not highest then
-    return true
-  end
-  self.highest = highest
-  if not (id_range.is_number(lowest) and id_range.is_number(highest)) then
-    self.ranges[1] = {} -- nothing to calculate with
-    return true
-  end
-  local after = id_range.before(lowest)
-  for part = 1, scan.parallel do
-    local to = part < scan.parallel and id_range.between(after, highest, part, scan.parallel) or nil
-    local from = part > 1 and self.ranges[#self.ranges].to or after
+-- Splits what is past an id into ranges: no more of them than it is likely to take calls.
+local function split(self, after, span)
+  local highest = self.highest
+  local calls = math.ceil(id_range.distance(after, highest) / math.max(span, 1))
+  local parts, from = math.max(math.min(self.plan.parallel, calls), 1), after
+  for part = 1, parts do
+    local to = part < parts and id_range.between(after, highest, part, parts) or nil
     if not to or id_range.is_below(from, to) then
-      self.ranges[#self.ranges + 1] = { after = from, to = to }
+      self.ranges[#self.ranges + 1] = { after = from, to = to, span = span }
+      from = to
     end
   end
+end
+
+-- The first page, and with it the highest id, from which the ranges follow. true, or nil and an error.
+local function divide(self)
+  local scan = self.plan
+  local start = { after = scan.after }
+  self.ranges[1] = start -- where to go on from, if this fails
+  local low, high = scan.ask(start, scan.rows), scan.ask(start, 1, true)
+  local page, err = scan.read(low)
+  local top, wrong
+  if page and page.info.more_records and #page < scan.limit then
+    top, wrong = scan.read(high)
+  end
+  transport.cancel(high)
+  if not page then
+    return nil, err
+  end
+  local first, last = page[1] and page[1].id, page[1] and page[#page].id
+  start.after = last or start.after
+  if keep(self, page) then
+    return true
+  elseif wrong then
+    return nil, wrong
+  end
+  self.ranges = {}
+  if not page.info.more_records then
+    return true
+  end
+  -- none is left but what is created from now on: the last range sees to that
+  self.highest = top[1] and id_range.is_below(last, top[1].id) and top[1].id or last
+  split(self, last, id_range.distance(scan.after or first, last))
   return true
 end
 
 local function begin(self)
   self.begun = true
-  local fine, mistake = self.plan.check()
-  if not fine then
-    return nil, mistake
-  elseif self.plan.limit == 0 then
+  if self.plan.limit == 0 then
     return true
   elseif self.plan.ranges then
     for i, range in ipairs(self.plan.ranges) do
       self.ranges[i] = { after = range.after, to = range.to }
     end
-  else
-    return divide(self)
+    return true
   end
-  return true
+  return divide(self)
 end
 
 -- As many ranges at once as the scan may have.
@@ -216,11 +236,14 @@ local function fail(self, err)
     ranges[i] = { after = range.after, to = range.to }
   end
   err.delivered = self.counted + self.plan.delivered
-  if ranges[1] then
-    err.resume = { ranges = ranges, delivered = err.delivered }
+  err.resume = { delivered = err.delivered }
+  if #ranges == 1 and not ranges[1].to then
+    err.resume.after = ranges[1].after -- to be split anew
+  else
+    err.resume.ranges, err.resume.highest = ranges, self.highest
   end
-  local told = ("%d records were delivered before"):format(err.delivered)
-  told = err.resume and told .. "; the option resume = err.resume goes on from there" or told
+  local told = ("%d records were delivered before; the option resume = err.resume goes on from there"):format(
+    err.delivered)
   err.advice = err.advice and err.advice .. "; " .. told or told
   self.failure = err
 end
@@ -243,7 +266,9 @@ local function receive(self)
   local took = false
   for _, pending in ipairs(waiting) do
     local range = by_pending[pending]
-    if range.pending == pending and transport.ready(pending) and not self.failure then
+    -- who is slow to take pages finds no more of them in memory than there are ranges; the rest stays in the core
+    local room = #self.arrived < self.plan.parallel and not self.failure
+    if room and range.pending == pending and transport.ready(pending) then
       took = true
       local fine, err = take(self, range)
       if not fine then
@@ -260,8 +285,14 @@ local function next_page(self)
   if self.closed then
     return nil
   elseif not self.begun and not self.failure then
-    local fine, err = begin(self)
-    if not fine then
+    local checked, mistake = self.plan.check()
+    local fine, err = checked, nil
+    if fine then
+      fine, err = begin(self)
+    end
+    if not checked then
+      self.failure = mistake
+    elseif not fine then
       fail(self, err)
     end
   end
@@ -317,12 +348,13 @@ function meta:__call()
 end
 
 --- Every record.
----@param scan table `ask(range, rows, descending)`, `read(pending)`, `limit`, `rows`, `parallel`, `delivered`, `ranges`
---- (to go on with), `client`, `poll`, `action`, `path`
+---@param scan table `check()`, `ask(range, rows, descending)`, `read(pending)`, `limit`, `rows`, `parallel`,
+--- `delivered`; `ranges` and `highest`, or `after` (to go on with); `client`, `poll`
 ---@return zohocrm.Walk, nil, nil, zohocrm.Walk
 function M.each(scan)
   local self = setmetatable({
-    plan = scan, ranges = {}, arrived = {}, counted = 0, delivered = 0, position = 0,
+    plan = scan, ranges = {}, highest = scan.highest, arrived = {}, counted = 0, delivered = 0, position = 0,
+    fullest = 0, rich = 0, poor = 0,
   }, meta)
   return self, nil, nil, self
 end

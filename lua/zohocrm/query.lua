@@ -69,8 +69,8 @@ end
 ---@param client table the client's private part
 ---@param query zohocrm.Query|string
 ---@param o? table what every call takes
----@return table|nil page an array of rows with `.info` (`more_records`, `count`); a dotted column's value stands under
---- its full name, `row["Account_Name.Account_Name"]`
+---@return table|nil page an array of rows with `.info` (`more_records`, `count`); a dotted column's value stands
+--- under its full name, `row["Account_Name.Account_Name"]`
 ---@return zohocrm.Error|nil
 function M.page(client, query, o)
   local text = text_of(query, "query")
@@ -184,6 +184,7 @@ local function plan(client, query, o)
     pager = setmetatable({ offset = from, rows = rows, stop = stop, more = true }, Offsets),
     skip = resume.skip, delivered = delivered, limit = math.max(limit - delivered, 0), prefetch = prefetch,
     concurrency = client.concurrency, resumable = true, action = "query", path = "/crm/v8/coql", poll = client.poll,
+    method = "POST",
     begin = function(_, at)
       local wanted = math.min(rows, stop - at, M.REACH - at)
       return transport.start(client, M.description(("%s limit %d offset %d"):format(text, wanted, at), checked,

@@ -4,6 +4,7 @@
 
 local check = require "zohocrm.check"
 local coql = require "zohocrm.coql"
+local errors = require "zohocrm.errors"
 local expression = require "zohocrm.expression"
 local id_range = require "zohocrm.id_range"
 local options = require "zohocrm.options"
@@ -34,6 +35,7 @@ local resume_rules = {
   delivered = { kind = "integer", least = 0, most = 2 ^ 53 },
   after = { kind = "id" },
   ranges = { kind = "array" },
+  highest = { kind = "id" },
 }
 local range_rules = { after = { kind = "id" }, to = { kind = "id" } }
 
@@ -43,6 +45,11 @@ local function where_text(where)
   elseif expression.is(where) then
     return expression.to_coql(where, "scan: where", RANGE_CONDITIONS)
   elseif type(where) == "string" and where:find("%S") then
+    -- what is unpaired would get the ids out of the condition, and the scan into a loop
+    local unpaired = not where:find("\\['\"]") and query.outline(where):match("[()'\"]")
+    if unpaired then
+      raise(("scan: where has a %s without its counterpart: %s"):format(unpaired, where))
+    end
     return "(" .. where .. ")"
   end
   raise(('scan: where takes a condition, such as c.City:equals "Oslo", or the text of one, not %s'):format(
@@ -96,6 +103,24 @@ function After:feed(more, _, page)
   self.more, self.last = more, page[#page] and page[#page].id or self.last
 end
 
+-- Why the walk cannot go on behind a page; nil: it can. Whatever the server does, no record is given twice, and the
+-- scan comes to an end.
+local function wrong_order(page, asked)
+  local last, to = asked.after, asked.to
+  for i = 1, #page do
+    local id = page[i].id
+    if type(id) ~= "string" or not id_range.is_number(id) then
+      return ("the id of a record is no whole number of at most 20 digits: %s"):format(tostring(id))
+    elseif last and not id_range.is_below(last, id) then
+      return ("record %s came after %s, out of the order of ids"):format(id, last)
+    elseif to and id_range.is_below(to, id) then
+      return ("record %s came, though none past %s was asked for"):format(id, to)
+    end
+    last = id
+  end
+  return not page[1] and page.info.more_records and "the server says that there are more records, but gave none" or nil
+end
+
 local function read_ranges(list)
   local ranges = {}
   for i, range in ipairs(list) do
@@ -130,17 +155,28 @@ local function plan(client, module, o)
   local left = math.max(limit - delivered, 0)
   return {
     check = function()
-      return not check.wanted(client, checked)
-        or check.reading(client, module, action, checked, { fields = names, condition = where, language = "coql" })
+      if not check.wanted(client, checked) then
+        return true
+      end
+      return check.reading(client, module, action, checked, { fields = names, condition = where, language = "coql" })
     end,
     action = action, path = "/crm/v8/coql", poll = client.poll, client = client, limit = left, delivered = delivered,
     parallel = math.min(count, client.concurrency), after = check_id(resume.after, "scan: resume: after"),
-    ranges = resume.ranges and read_ranges(resume.ranges), rows = math.max(math.min(left, query.ROWS), 1),
+    ranges = resume.ranges and read_ranges(resume.ranges), highest = check_id(resume.highest, "scan: resume: highest"),
+    rows = math.max(math.min(left, query.ROWS), 1),
     ask = function(range, rows, descending)
-      return transport.start(client, query.description(compose(range, rows, descending), checked, rules, action))
+      local text = compose(range, rows, descending)
+      local pending = transport.start(client, query.description(text, checked, rules, action))
+      pending.asked = { after = range.after, to = range.to }
+      return pending
     end,
     read = function(pending)
-      return pages.read(pending, names)
+      local page, err = pages.read(pending, names)
+      local wrong = page and wrong_order(page, pending.asked)
+      if wrong then
+        return nil, errors.new(pending.context, { kind = "protocol", message = wrong })
+      end
+      return page, err
     end,
   }
 end
@@ -149,6 +185,7 @@ end
 local function sequential(scan)
   return walk.each {
     kind = "plain", per_page = scan.rows, by_id = true, descending = false, chained = true, resumable = true,
+    may_end = true, method = "POST",
     pager = setmetatable({ more = true, last = scan.after or "" }, After), after = scan.after,
     delivered = scan.delivered, limit = scan.limit, concurrency = scan.client.concurrency, action = scan.action,
     path = scan.path, poll = scan.poll, check = scan.check,
@@ -173,7 +210,7 @@ function M.install(Module, client_of)
   ---@return zohocrm.Walk
   function Module:scan(o)
     local scan = plan(client_of(self, "scan"), self.name, o)
-    if scan.ranges or (scan.parallel > 1 and not scan.after) then
+    if scan.ranges or (scan.parallel > 1 and scan.limit > query.ROWS) then
       return parallel.each(scan)
     end
     return sequential(scan)

@@ -114,7 +114,7 @@ local function fail(self, err, slot)
     resume = after and plan.by_id and { after = after, delivered = resume.delivered } or nil
     err.advice = resume and plan.resumable and "page tokens live for 24 hours" or err.advice
   elseif slot then
-    resume[slot.name] = slot.value
+    resume[slot.name] = slot.value ~= "" and slot.value or nil -- "": from the beginning
     resume.skip = slot.doubles
   else
     resume = nil
@@ -164,6 +164,11 @@ local function find_doubles(self, page)
   return twice
 end
 
+-- What errors say of the request.
+local function context_of(self)
+  return { action = self.plan.action, method = self.plan.method or "GET", path = self.plan.path }
+end
+
 -- Takes the answer of the first page that was asked.
 local function take(self)
   local slot = table.remove(self.asked, 1)
@@ -173,9 +178,9 @@ local function take(self)
   end
   local more, token = page.info.more_records == true, page.info.next_page_token
   local twice = find_doubles(self, page)
-  if twice or (self.promised and not page[1] and not more) then
+  if twice or (self.promised and not page[1] and not more and not self.plan.may_end) then
     slot.doubles = twice
-    return fail(self, errors.new({ action = self.plan.action, method = "GET", path = self.plan.path }, {
+    return fail(self, errors.new(context_of(self), {
       kind = "conflict", message = "the list changed during the walk: " .. (twice
         and ("record %s came twice"):format(twice[1]) or "there are no more records where more were promised"),
     }), slot)
@@ -209,7 +214,7 @@ local function next_request(self)
   local name, value = self.pager:next()
   if not name and value and #self.arrived == 0 then
     local reason = reasons[value]
-    fail(self, errors.new({ action = self.plan.action, method = "GET", path = self.plan.path }, {
+    fail(self, errors.new(context_of(self), {
       kind = reason.kind, message = reason.message, advice = reason.advice,
     }))
   end
@@ -313,6 +318,8 @@ end
 ---@field resumable boolean whether the caller can use err.resume
 ---@field action string for errors: "list Leads"
 ---@field path string
+---@field method string|nil default "GET"
+---@field may_end boolean|nil a page may be empty though more was promised: what it would have had was deleted meanwhile
 ---@field poll fun(seconds: number) the client's
 ---@field begin fun(name: string, value: any): zohocrm.Pending asks with page or page_token
 ---@field read fun(pending: zohocrm.Pending): table?, zohocrm.Error? waits for the page
