@@ -307,7 +307,7 @@ $(BUILD)/oom: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=f
 $(BUILD)/oom: $(OOM_SOURCES) $(OBJECTS) spec/support/oom/page_server.h
 	$(LINK_PROGRAM)
 
-FUZZ_TARGETS := decode number url header inflate
+FUZZ_TARGETS := decode number url header inflate skim
 FUZZ_SECONDS ?= 60
 FUZZ_COMMON  := spec/fuzz/input_text.c spec/fuzz/lua_target.c
 FUZZ_FLAGS   := $(subst address,fuzzer-no-link$(comma)address,$(ASAN_FLAGS))

@@ -74,8 +74,9 @@ int lzc_call_start(lua_State *L);
 lzc_call *lzc_call_check(lua_State *L);
 lzc_call *lzc_call_check_idle(lua_State *L);
 
-/* lzc_answer.c: call:take() and call:decode(records). */
+/* lzc_answer.c: call:take(), call:decode(records) and call:page_end(). */
 int lzc_call_take(lua_State *L);
+int lzc_call_page_end(lua_State *L);
 int lzc_call_decode(lua_State *L);
 void lzc_call_class(lua_State *L);
 

@@ -1,6 +1,7 @@
 /* Taking a finished call as a Lua answer. */
 #include "lzc.h"
 #include "lzc_json.h"
+#include "zc_skim.h"
 #include "zc_text.h"
 
 #include <string.h>
@@ -187,6 +188,23 @@ int lzc_call_decode(lua_State *L)
     box->busy = false;
     lua_pushboolean(L, !left);
     return 1;
+}
+
+/* call:page_end() -> the id of the last record in a ready answer, and whether more are said to follow, before anything
+ * is decoded; nothing where there is no such thing. Only what call:take gives is certain. */
+int lzc_call_page_end(lua_State *L)
+{
+    lzc_call *box = lzc_call_check_idle(L);
+    const zc_call *call = box->call;
+    if (call->state != ZC_DONE || call->verdict.failure != ZC_FAIL_NONE || call->verdict.status != 200 ||
+        call->reply.len == 0)
+        return 0;
+    zc_page_end end = zc_skim_page(call->reply.data, call->reply.len);
+    if (end.id == NULL)
+        return 0;
+    lua_pushlstring(L, end.id, end.id_len);
+    lua_pushboolean(L, end.more);
+    return 2;
 }
 
 /* call:take() -> the answer, once:

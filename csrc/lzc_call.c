@@ -331,9 +331,16 @@ static int l_tostring(lua_State *L)
 void lzc_call_class(lua_State *L)
 {
     static const luaL_Reg list[] = {
-        {"ready", l_ready},          {"sent", l_sent},        {"parked", l_parked},
-        {"decode", lzc_call_decode}, {"take", lzc_call_take}, {"cancel", l_cancel},
-        {"request", l_request},      {"answer", l_answer},    {NULL, NULL},
+        {"ready", l_ready},
+        {"sent", l_sent},
+        {"parked", l_parked},
+        {"decode", lzc_call_decode},
+        {"take", lzc_call_take},
+        {"cancel", l_cancel},
+        {"request", l_request},
+        {"answer", l_answer},
+        {"page_end", lzc_call_page_end},
+        {NULL, NULL},
     };
     lzc_class(L, LZC_CALL, list, l_gc, l_tostring);
     luaL_getmetatable(L, LZC_CALL);

@@ -370,9 +370,11 @@ describe("a scan", function()
   it("goes on exactly where it failed, whichever call it was", function()
     local ids = uneven(90)
     for _, parallel in ipairs { 1, 2, 5 } do
-      local at = 0
-      repeat
-        at = at + 1
+      start(ids, 7)
+      ids_of(scan { parallel = parallel })
+      assert.is_true(#server.queries >= 13)
+      for at = 1, #server.queries do
+        crm:close()
         start(ids, 7)
         server.before = function(n)
           if n == at then return { status = 500, body = '{"code":"INTERNAL_ERROR","message":"no","status":"error"}' } end
@@ -385,10 +387,11 @@ describe("a scan", function()
           assert.matches(("%d records were delivered before; the option resume"):format(#seen), tostring(err))
           server.before = nil
           for id in scan { parallel = parallel, resume = err.resume } do seen[#seen + 1] = id.id end
-          assert.same(ids, sorted(seen), ("call %d failed, %d ranges"):format(at, parallel))
+        else
+          assert.is_true(parallel > 1) -- what was asked ahead and not needed may fail
         end
-      until not err
-      assert.is_true(at > 13)
+        assert.same(ids, sorted(seen), ("call %d failed, %d ranges"):format(at, parallel))
+      end
     end
   end)
 

@@ -23,16 +23,25 @@ local VAIN_SHARE = 0.25
 ---@field after string|nil nil: from the first
 ---@field to string|nil nil: to the end
 ---@field pending zohocrm.Pending|nil the call under way
+---@field come zohocrm.Pending|nil the one before, whose answer has come and is to be decoded
+---@field turn integer|nil when that came
 ---@field span number|nil how far the ids of its last page lay apart
 
 local Scan = {}
 
+-- Gives up what is under way in a range.
+local function cancel(range)
+  for _, name in ipairs { "pending", "come" } do
+    if range[name] then
+      transport.cancel(range[name])
+      range[name] = nil
+    end
+  end
+end
+
 local function cancel_all(self)
   for _, range in ipairs(self.ranges) do
-    if range.pending then
-      transport.cancel(range.pending)
-      range.pending = nil
-    end
+    cancel(range)
   end
 end
 
@@ -55,7 +64,17 @@ local function remaining(self, range)
   return id_range.distance(range.after, to)
 end
 
--- Gives a new range half of what the largest one has left, behind the page that this one is waiting for. nil where no
+-- Whether a range waits for its turn.
+local function is_idle(range)
+  return not range.pending and not range.come
+end
+
+-- How far what is under way in a range is likely to reach.
+local function under_way(range)
+  return (range.span or 0) * ((range.pending and 1 or 0) + (range.come and 1 or 0))
+end
+
+-- Gives a new range half of what the largest one has left, behind the pages that it waits for. nil where no
 -- range has much left, or one waits for its turn.
 local function steal(self)
   local victim, most
@@ -63,10 +82,10 @@ local function steal(self)
     return nil
   end
   for _, range in ipairs(self.ranges) do
-    if not range.pending then
+    if is_idle(range) then
       return nil
     end
-    local left = remaining(self, range) - (range.span or 0)
+    local left = remaining(self, range) - under_way(range)
     if range.span and left > CALLS_WORTH * range.span and left > (most or 0) then
       victim, most = range, left
     end
@@ -75,8 +94,8 @@ local function steal(self)
     return nil
   end
   local to = victim.to or self.highest
-  -- half of what lies behind the page under way, as far as that is likely to reach
-  local share = math.min((victim.span + most / 2) / (victim.span + most), 0.95)
+  local known = under_way(victim)
+  local share = math.min((known + most / 2) / (known + most), 0.95)
   local middle = id_range.between(victim.after, to, math.floor(share * 1000), 1000)
   if not (id_range.is_below(victim.after, middle) and id_range.is_below(middle, to)) then
     return nil
@@ -126,10 +145,53 @@ local function keep(self, page)
   return true
 end
 
--- Takes the page of a range, and asks for the next one.
+-- Asks for what follows a page that has come, before that is decoded. `expected`: how many records the pages that are
+-- not decoded yet may have.
+local function hurry(self, range, expected)
+  local last, more = transport.page_end(range.pending)
+  range.come, range.pending = range.pending, nil
+  if more and self.counted + expected < self.plan.limit and id_range.is_number(last)
+    and not (range.to and not id_range.is_below(last, range.to)) then
+    range.pending = self.plan.ask({ after = last, to = range.to }, self.plan.rows)
+  end
+end
+
+-- Looks at the network: all that has come has its next call leave. A range has one answer that waits to be decoded, and
+-- one call under way, at the most: who is slow to take records finds no more than that in memory.
+local function look(self)
+  self.plan.poll(0)
+  local expected, hurried = 0, false
+  for _, range in ipairs(self.ranges) do
+    local fresh = range.pending and not range.come and transport.ready(range.pending)
+    expected = expected + ((fresh or range.come) and self.plan.rows or 0)
+    if fresh then
+      self.turns, hurried = self.turns + 1, true
+      range.turn = self.turns
+      hurry(self, range, expected)
+    end
+  end
+  if hurried then
+    self.plan.poll(0)
+  end
+end
+
+-- Asks for the page behind `range.after`, unless that is under way.
+local function ask_next(self, range)
+  if range.pending and range.pending.asked.after ~= range.after then
+    transport.cancel(range.pending)
+    range.pending = nil
+  end
+  if not range.pending then
+    ask(self, range)
+    self.plan.poll(0) -- it leaves before the next answer is decoded
+  end
+end
+
+-- Takes the page of a range that has come.
 local function take(self, range)
-  local page, err = self.plan.read(range.pending)
-  range.pending = nil
+  local come = range.come
+  range.come = nil
+  local page, err = self.plan.read(come)
   if not page then
     return nil, err
   end
@@ -142,16 +204,16 @@ local function take(self, range)
   if keep(self, page) then
     return true
   elseif more and not beyond and (not range.to or id_range.is_below(last, range.to)) then
-    ask(self, range)
+    ask_next(self, range)
   else
+    cancel(range)
     drop(self.ranges, range)
     local stolen = steal(self)
     if stolen then
       self.ranges[#self.ranges + 1] = stolen
-      ask(self, stolen)
+      ask_next(self, stolen)
     end
   end
-  self.plan.poll(0) -- it leaves before the next answer is decoded
   return true
 end
 
@@ -218,10 +280,10 @@ end
 local function ask_idle(self)
   local busy = 0
   for _, range in ipairs(self.ranges) do
-    busy = busy + (range.pending and 1 or 0)
+    busy = busy + (is_idle(range) and 0 or 1)
   end
   for _, range in ipairs(self.ranges) do
-    if not range.pending and busy < self.plan.parallel then
+    if is_idle(range) and busy < self.plan.parallel then
       ask(self, range)
       busy = busy + 1
     end
@@ -248,35 +310,23 @@ local function fail(self, err)
   self.failure = err
 end
 
-local function calls_under_way(self)
-  local waiting, by_pending = {}, {}
-  for _, range in ipairs(self.ranges) do
-    if range.pending then
-      waiting[#waiting + 1] = range.pending
-      by_pending[range.pending] = range
-    end
-  end
-  return waiting, by_pending
-end
-
--- Takes what has come, so that the next calls leave; waits for it only where there is nothing else to hand out.
+-- Takes the page that came first, or waits for one. Only one is decoded ahead of its being handed out.
 local function receive(self)
   ask_idle(self)
-  local waiting, by_pending = calls_under_way(self)
-  local took = false
-  for _, pending in ipairs(waiting) do
-    local range = by_pending[pending]
-    -- who is slow to take pages finds no more of them in memory than there are ranges; the rest stays in the core
-    local room = #self.arrived < self.plan.parallel and not self.failure
-    if room and range.pending == pending and transport.ready(pending) then
-      took = true
-      local fine, err = take(self, range)
-      if not fine then
-        fail(self, err)
-      end
-    end
+  look(self)
+  local first
+  for _, range in ipairs(self.ranges) do
+    first = range.come and not (first and first.turn < range.turn) and range or first
   end
-  if not took and not self.arrived[1] and waiting[1] then
+  if first then
+    local fine, err = take(self, first)
+    return fine or fail(self, err)
+  end
+  local waiting = {}
+  for _, range in ipairs(self.ranges) do
+    waiting[#waiting + 1] = range.pending
+  end
+  if waiting[1] then
     transport.wait_any(self.plan.client, waiting)
   end
 end
@@ -296,18 +346,15 @@ local function next_page(self)
       fail(self, err)
     end
   end
-  repeat
-    if not self.failure then
-      receive(self)
-    end
-    if not self.arrived[1] and self.failure then
+  while not self.arrived[1] do
+    if self.failure then
       return nil, self.failure
+    elseif not self.ranges[1] then
+      return nil
     end
-  until self.arrived[1] or not self.ranges[1]
-  local page = table.remove(self.arrived, 1)
-  if not page then
-    return nil
+    receive(self)
   end
+  local page = table.remove(self.arrived, 1)
   for i = #page, self.plan.limit - self.delivered + 1, -1 do
     page[i] = nil
   end
@@ -341,8 +388,8 @@ function meta:__call()
     position, record = 1, page and page[1]
   end
   self.position = position
-  if position % POLL_EVERY == 0 then
-    self.plan.poll(0)
+  if position % POLL_EVERY == 0 and not self.failure then
+    look(self)
   end
   return record
 end
@@ -354,7 +401,7 @@ end
 function M.each(scan)
   local self = setmetatable({
     plan = scan, ranges = {}, highest = scan.highest, arrived = {}, counted = 0, delivered = 0, position = 0,
-    fullest = 0, rich = 0, poor = 0,
+    turns = 0, fullest = 0, rich = 0, poor = 0,
   }, meta)
   return self, nil, nil, self
 end

@@ -103,22 +103,32 @@ function After:feed(more, _, page)
   self.more, self.last = more, page[#page] and page[#page].id or self.last
 end
 
+-- Whether an id comes after another. Ids of the same length, as they nearly always are, compare as they stand.
+local function is_past(id, last)
+  if #id == #last then
+    return last < id
+  end
+  return id_range.is_number(id) and id_range.is_number(last) and id_range.is_below(last, id)
+end
+
 -- Why the walk cannot go on behind a page; nil: it can. Whatever the server does, no record is given twice, and the
 -- scan comes to an end.
 local function wrong_order(page, asked)
   local last, to = asked.after, asked.to
+  if not page[1] then
+    return page.info.more_records and "the server says that there are more records, but gave none" or nil
+  end
   for i = 1, #page do
     local id = page[i].id
-    if type(id) ~= "string" or not id_range.is_number(id) then
+    if type(id) ~= "string" or ((i == 1 or i == #page) and not id_range.is_number(id)) then
       return ("the id of a record is no whole number of at most 20 digits: %s"):format(tostring(id))
-    elseif last and not id_range.is_below(last, id) then
+    elseif last and not is_past(id, last) then
       return ("record %s came after %s, out of the order of ids"):format(id, last)
-    elseif to and id_range.is_below(to, id) then
-      return ("record %s came, though none past %s was asked for"):format(id, to)
     end
     last = id
   end
-  return not page[1] and page.info.more_records and "the server says that there are more records, but gave none" or nil
+  return to and id_range.is_below(to, last)
+    and ("record %s came, though none past %s was asked for"):format(last, to) or nil
 end
 
 local function read_ranges(list)
@@ -185,7 +195,7 @@ end
 local function sequential(scan)
   return walk.each {
     kind = "plain", per_page = scan.rows, by_id = true, descending = false, chained = true, resumable = true,
-    may_end = true, method = "POST",
+    may_end = true, method = "POST", client = scan.client,
     pager = setmetatable({ more = true, last = scan.after or "" }, After), after = scan.after,
     delivered = scan.delivered, limit = scan.limit, concurrency = scan.client.concurrency, action = scan.action,
     path = scan.path, poll = scan.poll, check = scan.check,

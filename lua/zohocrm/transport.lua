@@ -144,6 +144,15 @@ function M.wait_any(client, list)
   return list[host.wait_any(client, calls)]
 end
 
+--- Where the page in an answer ends, before it is decoded, so that the next one can be asked for at once. It is to be
+--- compared with the page itself.
+---@param pending zohocrm.Pending that is ready
+---@return string|nil id of the last record
+---@return boolean|nil more whether the server says that more records follow
+function M.page_end(pending)
+  return pending.call:page_end()
+end
+
 --- Takes an answer that is there.
 ---@param pending zohocrm.Pending that is ready
 ---@return table|nil answer see `call:take` of the core; plus `context` for later errors

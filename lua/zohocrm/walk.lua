@@ -61,6 +61,9 @@ local function cancel_asked(self)
     transport.cancel(slot.pending)
   end
   self.asked = {}
+  if self.taking then
+    transport.cancel(self.taking.pending)
+  end
 end
 
 --- Ends the walk: it gives nothing more, and what is under way is cancelled. Twice is harmless.
@@ -169,9 +172,24 @@ local function context_of(self)
   return { action = self.plan.action, method = self.plan.method or "GET", path = self.plan.path }
 end
 
+-- Asks for the page after one that has come, before that one is decoded.
+local function hurry(self, slot)
+  transport.wait_any(self.plan.client, { slot.pending })
+  local last, more = transport.page_end(slot.pending)
+  if more and self.counted + self.plan.per_page < self.plan.limit then
+    ask(self, slot.name, last)
+    self.plan.poll(0)
+  end
+end
+
 -- Takes the answer of the first page that was asked.
 local function take(self)
   local slot = table.remove(self.asked, 1)
+  if self.plan.chained then
+    self.taking = slot
+    hurry(self, slot)
+    self.taking = nil
+  end
   local page, err = self.plan.read(slot.pending)
   if not page then
     return fail(self, err, slot)
@@ -201,7 +219,8 @@ local function take(self)
     self.counted = self.counted + #page
     self.arrived[#self.arrived + 1] = page
   end
-  if not more or self.counted >= self.plan.limit then
+  local unfit = self.plan.chained and self.asked[1] and self.asked[1].value ~= self.last_id
+  if not more or unfit or self.counted >= self.plan.limit then
     cancel_asked(self)
   end
 end
@@ -302,7 +321,8 @@ end
 ---@field pager table|nil says which page comes next, as the core's pager does; nil: the core's, of this kind:
 ---@field kind string "list", "search" or "plain"
 ---@field counted_by string|nil the name that pager:ahead's values go by; default "page"
----@field chained boolean|nil each request needs the page before, so that there is no use in asking far ahead
+---@field chained boolean|nil each request goes by the last id of the page before, and is asked before that is decoded
+---@field client table|nil the client's private part, where it is chained
 ---@field per_page integer
 ---@field page integer|nil where to begin
 ---@field page_token string|nil where to begin
