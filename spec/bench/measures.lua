@@ -17,6 +17,15 @@ local function ratio(figure, cell, other, own_vm)
   end
 end
 
+-- The same of this client at two pieces of work.
+local function among_own(figure, cell, other_cell)
+  return function(results, abi)
+    local one = results:get(cell, OWN .. abi, figure)
+    local other = results:get(other_cell, OWN .. abi, figure)
+    return one and other and one / other
+  end
+end
+
 local function round_trips(cell, per)
   return function(results, abi)
     local wall = results:get(cell, OWN .. abi, "wall")
@@ -40,6 +49,10 @@ M.list = {
     of = round_trips("prefetch-2000-100") },
   { name = "100,000 at 100 ms / 492 round trips", reach = 1.03, needs = "walk-100000-100",
     of = round_trips("walk-100000-100", CHAIN) },
+  { name = "scan of 100,000 at 100 ms / listing them", reach = 1 / 8, needs = "scan-100000-100",
+    of = among_own("wall", "scan-100000-100", "walk-100000-100") },
+  { name = "the same with parallel = 5 / listing them", reach = 1 / 25, needs = "scan-100000-100-5",
+    of = among_own("wall", "scan-100000-100-5", "walk-100000-100") },
   { name = "20,000 at 100 ms, caller busy 20 ms a page / 92 round trips", needs = "busy-20000-100",
     of = round_trips("busy-20000-100", 92) },
   { name = "create 10,000 at 100 ms, 10 at once, round trips", reach = 12, needs = "create-10000-100",

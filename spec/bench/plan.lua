@@ -9,10 +9,11 @@ local M = {}
 ---@class bench.Cell
 ---@field id string
 ---@field title string
----@field job "walk"|"create"
+---@field job "walk"|"create"|"scan"
 ---@field account integer which account of the server
 ---@field records integer that each contender has to come back with
 ---@field latency integer milliseconds
+---@field runs? integer of what runs once: how often
 ---@field options? string[] for this client only
 M.cells = {
   { id = "walk-2000-0", title = "2,000 records", job = "walk", account = subject.SMALL, records = subject.SMALL,
@@ -33,6 +34,10 @@ M.cells = {
     records = 6000, latency = 0, only = true, once = true, logged = true, options = { "limit=6000", "rate=default" } },
   { id = "walk-100000-100", title = "100,000 records, 100 ms", job = "walk", account = subject.LARGE,
     records = subject.LARGE, latency = 100, slow = true, once = true },
+  { id = "scan-100000-100", title = "scan of 100,000 records, 100 ms", job = "scan", account = subject.LARGE,
+    records = subject.LARGE, latency = 100, only = true, once = true, runs = 3 },
+  { id = "scan-100000-100-5", title = "the same, parallel = 5", job = "scan", account = subject.LARGE,
+    records = subject.LARGE, latency = 100, only = true, once = true, runs = 3, options = { "parallel=5" } },
 }
 
 -- Lua contenders exist once for each interpreter. `module`: the C module that they need; `packaged`: the releases of Lua

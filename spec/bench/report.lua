@@ -161,7 +161,7 @@ local LEGEND = [[
 Wall and first record: from making the client on, in the process, on a monotonic clock. CPU: user and system time of the
 whole process, starting the interpreter included. Peak: of resident memory. Medians of all runs, peak the largest. A round
 trip is the latency, 100 ms. luasocket, lua-http and urllib do not ask for gzip: over loopback that spares them inflating,
-over a network it costs them seven times the bytes.]]
+over a network it costs them seven times the bytes. The answers to scans are cut out for each call and not compressed.]]
 
 --- Everything, as text.
 ---@param results bench.Results

@@ -127,7 +127,7 @@ end
 local function run_once(contest, results, contenders, cells, quick)
   local own, others = partition(contenders)
   for _, cell in ipairs(cells) do
-    for _ = 1, (cell.slow and not quick) and 2 or 1 do
+    for _ = 1, cell.runs or (cell.slow and not quick) and 2 or 1 do
       for _, contender in ipairs(cell.once and own or {}) do measure(contest, results, contender, cell) end
     end
     if cell.slow and not quick then

@@ -2,6 +2,7 @@
 -- luacheck: globals ngx
 
 local ffi = require "ffi" -- nginx's Lua is LuaJIT
+local rows = require "spec.bench.server_rows"
 local subject = require "spec.bench.subject"
 
 local M = {}
@@ -25,6 +26,7 @@ local created = 0
 ---@param answers string folder of the recorded answers
 function M.load(answers)
   tokens = dofile(answers .. "/tokens.lua")
+  rows.load(answers)
 end
 
 --- Called in the worker: nginx ends when the process that started it has.
@@ -75,6 +77,15 @@ local function answer_creation()
   return ("/answers/created/%d.json"):format(created)
 end
 
+-- The body of the answer to a query, cut out of the recorded rows.
+local function answer_query(records)
+  if records ~= subject.LARGE then
+    return nil, "no rows of this account"
+  end
+  ngx.req.read_body()
+  return rows.answer(ngx.req.get_body_data() or "")
+end
+
 local function choose(method, path, records)
   if method == "POST" and path == "/crm/v8/Leads" then
     return answer_creation()
@@ -91,15 +102,28 @@ local function choose(method, path, records)
   return nil, "no such path"
 end
 
+-- The file of the answer, or the answer itself, or neither and why.
+local function find(method, path, records)
+  if method == "POST" and path == "/crm/v8/coql" then
+    return nil, answer_query(records)
+  end
+  local file, why = choose(method, path, records)
+  return file, nil, why
+end
+
 --- Answers one request.
 function M.serve()
   local var = ngx.var
   if var.logged ~= "" then var.arrived = now() end
   local latency = tonumber(var.latency)
   if not accepted[ngx.req.get_headers().authorization] then return refuse(401, "another key") end
-  local file, why = choose(ngx.req.get_method(), var.path, tonumber(var.records))
+  local file, body, why = find(ngx.req.get_method(), var.path, tonumber(var.records))
   if latency > 0 then ngx.sleep(latency / 1000) end
-  if not file then return refuse(400, why) end
+  if not (file or body) then return refuse(400, why) end
+  if body then
+    ngx.header["Content-Length"] = #body
+    return ngx.print(body)
+  end
   return ngx.exec(file)
 end
 

@@ -21,6 +21,9 @@ M.CREATED = 10000
 --- Records a request, in both directions (the API's limits).
 M.PER_PAGE, M.PER_CREATE = 200, 100
 
+--- Records a call of COQL (the API's limit).
+M.PER_QUERY = 2000
+
 --- Pages that `page` reaches; beyond, the token of the page before leads on.
 M.PAGE_REACH = 10
 
@@ -47,7 +50,8 @@ function M.record(n)
 end
 
 -- So that contenders which saw other records than the rest are found out, each adds up a number of every record it reads
--- (Annual_Revenue, which is never null) and the end of the last one's id; or, when it creates, the ends of all ids.
+-- (Annual_Revenue, which is never null) and the end of the last one's id; or, when it creates or scans, the ends of all
+-- ids.
 
 --- The end of an id, as a number.
 ---@param id string

@@ -1,5 +1,5 @@
 --- This client. Besides what every contender is told: NAME=NUMBER, where `prefetch` and `limit` are options of `each`,
---- `concurrency` and `rate` of the client (rate: off unless given, `default` leaves it out), and `work` is how long
+--- `parallel` is one of `scan`, `concurrency` and `rate` of the client (rate: off unless given, `default` leaves it out), and `work` is how long
 --- the caller takes over each record, in microseconds.
 local clock = require "bench_clock"
 local zohocrm = require "zohocrm"
@@ -30,6 +30,15 @@ local function walk(crm)
   return n, sum + subject.check(id), first
 end
 
+local function scan(crm)
+  local n, sum, first = 0, 0, nil
+  for lead in crm.Leads:scan { fields = subject.FIELDS, parallel = option.parallel } do
+    first = first or clock()
+    n, sum = n + 1, sum + lead.Annual_Revenue + subject.check(lead.id)
+  end
+  return n, sum, first
+end
+
 local function create(crm)
   local records = {}
   for i = 1, count do records[i] = subject.record(i) end
@@ -41,13 +50,15 @@ local function create(crm)
   return outcome.succeeded, sum
 end
 
+local jobs = { walk = walk, scan = scan, create = create }
+
 local function run()
   local start = clock()
   local crm = zohocrm.new {
     api_key = subject.KEY, gateway_url = url, control_url = url, concurrency = option.concurrency,
     rate = option.rate ~= "default" and (option.rate or 0) or nil,
   }
-  local n, sum, first = (job == "walk" and walk or create)(crm)
+  local n, sum, first = jobs[job](crm)
   return { records = n, sum = sum, start = start, first = first, ["end"] = clock() }
 end
 
