@@ -304,9 +304,7 @@ local function fail(self, err)
   else
     err.resume.ranges, err.resume.highest = ranges, self.highest
   end
-  local told = ("%d records were delivered before; the option resume = err.resume goes on from there"):format(
-    err.delivered)
-  err.advice = err.advice and err.advice .. "; " .. told or told
+  walk.tell_delivered(err, true)
   self.failure = err
 end
 

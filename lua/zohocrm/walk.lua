@@ -105,6 +105,17 @@ local function is_past(id, last, descending)
   return id ~= last and (id < last) == descending
 end
 
+--- Adds to what an error says how many records came before it, and how to go on if there were any.
+---@param err zohocrm.Error with `delivered`
+---@param resumable any whether the caller can use err.resume
+function M.tell_delivered(err, resumable)
+  local told = ("%d records were delivered before"):format(err.delivered)
+  if resumable and err.delivered > 0 then
+    told = told .. "; the option resume = err.resume goes on from there"
+  end
+  err.advice = err.advice and err.advice .. "; " .. told or told
+end
+
 -- The error of the walk, with what its caller needs to go on.
 local function fail(self, err, slot)
   local resume = { delivered = self.counted + self.plan.delivered }
@@ -124,11 +135,7 @@ local function fail(self, err, slot)
   end
   err.delivered = self.counted + self.plan.delivered
   err.resume = resume
-  local told = ("%d records were delivered before"):format(err.delivered)
-  if resume and self.plan.resumable and err.delivered > 0 then
-    told = told .. "; the option resume = err.resume goes on from there"
-  end
-  err.advice = err.advice and err.advice .. "; " .. told or told
+  M.tell_delivered(err, resume and self.plan.resumable)
   self.failure = err
   cancel_asked(self)
 end
