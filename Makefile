@@ -184,7 +184,8 @@ sandbox: deps ## serve the sandbox over HTTP until Ctrl-C (ARGS="--leads 100000 
 BENCH         := build/bench
 BENCH_MODULES ?= build
 BENCH_SDK     := @zohocrm/nodejs-sdk-8.0
-BENCH_LUA_SO  := $(BENCH)/$(LUA_ABI)/bench_clock.so $(BENCH)/$(LUA_ABI)/bench_fetch.so
+BENCH_LUA_SO  := $(BENCH)/$(LUA_ABI)/bench_clock.so $(BENCH)/$(LUA_ABI)/bench_fetch.so \
+                 $(BENCH)/$(LUA_ABI)/bench_thread.so
 BENCH_CC       = @mkdir -p $(@D); $(CC) $(OWN_CFLAGS) $(CURL_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 
 .PHONY: bench
@@ -200,6 +201,11 @@ bench-nginx: deps ## compare the client in nginx with cosockets written by hand,
 	@$(SUBMAKE) all LUA=luajit
 	@LUA_PATH="./?.lua;$(TREE_PATH)" LUA_CPATH="build/5.1/?.so;;" ZOHOCRM_BUILD=build/5.1 luajit spec/bench/nginx.lua
 
+.PHONY: bench-frames
+bench-frames: deps ## measure what a frame loop gives to crm:step, some 3 minutes (ROUNDS=1, RECORDS=100000)
+	@$(SUBMAKE) bench-lua LUA=lua5.4 && $(SUBMAKE) bench-lua LUA=luajit && $(SUBMAKE) $(BENCH)/answers/tokens.lua
+	@LUA_PATH="./?.lua;$(TREE_PATH)" BENCH_BUILD="$(BENCH)" BENCH_MODULES="$(BENCH_MODULES)" lua5.4 spec/bench/frames.lua
+
 .PHONY: deps-bench
 deps-bench: ## install what `make bench` compares with (Zoho's SDK besides, where node and npm are there)
 	@.ci/deps $(DEPS_BENCH)
@@ -210,6 +216,8 @@ bench-lua: $(BENCH_LUA_SO)
 bench-programs: $(BENCH)/process_cost $(BENCH)/fetch $(BENCH)/answers/tokens.lua
 
 $(BENCH)/$(LUA_ABI)/bench_clock.so: spec/bench/c/clock_lua.c
+	$(BENCH_CC) $(LUA_CFLAGS) $(OWN_LDFLAGS) -o $@ $^
+$(BENCH)/$(LUA_ABI)/bench_thread.so: spec/bench/c/thread_lua.c
 	$(BENCH_CC) $(LUA_CFLAGS) $(OWN_LDFLAGS) -o $@ $^
 $(BENCH)/$(LUA_ABI)/bench_fetch.so: spec/bench/c/fetch_lua.c spec/bench/c/fetch.c spec/bench/c/fetch.h
 	$(BENCH_CC) $(LUA_CFLAGS) $(OWN_LDFLAGS) -o $@ $(filter %.c,$^) $(CURL_LIBS)
