@@ -48,6 +48,15 @@ function M.wait_any(client, calls)
   return position
 end
 
+--- Gives way where the step of a frame loop has no time left, see `zohocrm.hosts.task`.
+M.breathe = task.breathe
+
+--- Whether such a step is under way, which looks at the network by itself.
+---@return boolean
+function M.paced()
+  return task.ends_at ~= nil
+end
+
 --- Notes that a call has started. If it is a task's, it ends with the task.
 ---@param client table the client's private part
 ---@param call userdata the core's call

@@ -8,6 +8,7 @@
 
 local core = require "zohocrm.core"
 local errors = require "zohocrm.errors"
+local host = require "zohocrm.host"
 local transport = require "zohocrm.transport"
 
 local M = {}
@@ -24,6 +25,12 @@ local reasons = {
 -- Records between two glances at the network, while the caller works through a page: handshakes go on, and what has
 -- come is taken off the wire.
 local POLL_EVERY = 64
+
+-- Records between two glances at the time, in a step of a frame loop.
+local BREATHE_EVERY = 8
+
+-- Seconds that it takes to put a request on its way: with less left of its time, a step of a frame loop does not begin.
+local ASKING = 0.0005
 
 --- An iterator for the generic `for`; `close` ends it early (Lua 5.4 does so by itself when the loop is left;
 --- elsewhere the garbage collector cancels what is under way).
@@ -251,6 +258,7 @@ end
 -- core, undecoded, until their turn comes, but where one may hold the token that the next request needs.
 local function fill(self)
   while not self.failure and #self.asked < window(self) - #self.arrived do
+    host.breathe(ASKING)
     if self.counted + #self.asked * self.plan.per_page >= self.plan.limit then
       return
     end
@@ -294,7 +302,9 @@ local function read_page(self)
   local page = table.remove(self.arrived, 1)
   if self.plan.prefetch ~= 0 then
     fill(self) -- before the caller gets to work
-    self.plan.poll(0) -- a new connection is there only now, and its request leaves
+    if not host.paced() then
+      self.plan.poll(0) -- a new connection is there only now, and its request leaves
+    end
   end
   self.delivered = self.delivered + #page
   return page
@@ -370,8 +380,11 @@ local by_record = metatable(function(self)
     position, record = 1, page and page[1]
   end
   self.position = position
-  if position % POLL_EVERY == 0 and self.asked[1] then
-    self.plan.poll(0)
+  if position % BREATHE_EVERY == 0 then
+    host.breathe()
+    if position % POLL_EVERY == 0 and self.asked[1] and not host.paced() then
+      self.plan.poll(0)
+    end
   end
   return record
 end)

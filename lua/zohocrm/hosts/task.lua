@@ -7,6 +7,7 @@
 --- file (public as `zohocrm.coroutine`), the wait is handed on to the scheduler through the one who resumed it, who does
 --- not see it. Lua's own functions are left as they are: they are not ours to replace.
 
+local core = require "zohocrm.core"
 local nginx = require "zohocrm.hosts.nginx"
 
 local M = {}
@@ -82,6 +83,19 @@ function M.pause(client, object, decodes)
   local task = present()
   task.waits_for, task.waits_on, task.decodes = object, client, decodes
   yield(WAIT)
+end
+
+--- When the time of the step under way is over; nil where it has no budget. The scheduler's to set.
+---@type number|nil
+M.ends_at = nil
+
+--- For work that goes on for long without waiting: in a task, gives way until the next step when this one's time is over
+--- or will be in so many seconds.
+---@param needed? number seconds; default 0
+function M.breathe(needed)
+  if M.ends_at and core.now() + (needed or 0) >= M.ends_at and M.here() then
+    yield(WAIT)
+  end
 end
 
 -- What a coroutine gave that was resumed on the task's behalf. `outer` resumed it.
