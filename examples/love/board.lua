@@ -1,13 +1,10 @@
--- The pipeline as columns of cards: where each deal belongs, and where its card is on the way there. Knows nothing of
--- LÖVE and nothing of the CRM.
+-- The pipeline as columns of cards. Knows nothing of LÖVE and nothing of the CRM.
 
 local Board = {}
 Board.__index = Board
 
-local ARRIVAL = 0.7 -- seconds that a card flies
-
 local function new(stages)
-  local board = setmetatable({ columns = {}, by_stage = {}, cards = {}, deals = 0, moving = {} }, Board)
+  local board = setmetatable({ columns = {}, by_stage = {}, cards = {}, deals = 0, moves = 0 }, Board)
   for _, stage in ipairs(stages) do
     board:column(stage)
   end
@@ -34,10 +31,11 @@ local function leave(card)
   end
 end
 
--- Puts a deal where it belongs: a new one, or one that has changed since.
+-- Puts a deal where it belongs, behind those that were there before: a new one, or one that has changed since.
 function Board:put(deal)
   local card = self.cards[deal.id]
   if card then
+    self.moves = self.moves + (card.column.stage ~= deal.Stage and 1 or 0)
     leave(card)
   else
     card = {}
@@ -45,23 +43,10 @@ function Board:put(deal)
     self.deals = self.deals + 1
   end
   local column = self:column(deal.Stage or "(none)")
-  local cards = column.cards
-  card.name, card.amount = deal.Deal_Name, deal.Amount or 0
-  card.account = type(deal.Account_Name) == "table" and deal.Account_Name.name or ""
-  card.column, card.row, card.flown = column, #cards + 1, 0
-  cards[card.row] = card
+  card.name, card.amount = deal.Deal_Name or "", deal.Amount or 0
+  card.column, card.row = column, #column.cards + 1
+  column.cards[card.row] = card
   column.amount = column.amount + card.amount
-  self.moving[card] = true
-end
-
--- Lets the cards fly on.
-function Board:update(seconds)
-  for card in pairs(self.moving) do
-    card.flown = math.min(card.flown + seconds / ARRIVAL, 1)
-    if card.flown == 1 then
-      self.moving[card] = nil
-    end
-  end
 end
 
 return { new = new }

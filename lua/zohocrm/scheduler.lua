@@ -27,8 +27,9 @@ local SLICE = 0.002
 local LOOK = 0.001
 
 -- The collector's step multiplier in such a step, where Lua is 5.4. By its own setting, 100, it does some milliseconds'
--- work at once; a twentieth keeps up as well, with a heap that is a little larger in between.
-local STEP_MULTIPLIER = 4
+-- work at once; and even a twentieth of that makes it sweep all there is where Lua's table of strings grows, which it
+-- does once a round. By the smallest it keeps up as well, with a heap that is larger in between.
+local STEP_MULTIPLIER = 1
 local paces_collector = _VERSION == "Lua 5.4"
 
 -- Of the whole Lua state, as the tasks of one scheduler may wait for those of another.

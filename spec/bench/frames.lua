@@ -29,7 +29,7 @@ local function run(place, interpreter, url, records)
 end
 
 local function percentile(values, share)
-  local sorted = { table.unpack(values) }
+  local sorted = { (table.unpack or unpack)(values) }
   table.sort(sorted)
   return sorted[math.max(1, math.ceil(#sorted * share))]
 end
