@@ -5,7 +5,6 @@ local raises = require("spec.support.raises")
 local zohocrm = require("zohocrm")
 
 local reply = fault_server.reply
-local EMPTY = '{"data":[],"info":{"more_records":false}}'
 local has_close = coroutine.close ~= nil -- luacheck: ignore 143
 
 local function record(id) return reply { body = ('{"data":[{"id":"%s"}]}'):format(id) } end
@@ -254,6 +253,79 @@ describe("a task", function()
   end)
 end)
 
+describe("a step with a budget", function()
+  local crm
+
+  before_each(function() crm = zohocrm.new { sandbox = { records = 400 } } end)
+  after_each(function() crm:close() end)
+
+  -- Steps without any time: each does the one piece that is always done. Gives how many, and the most records that the
+  -- task got in one.
+  local function step_by_step(task, count)
+    local steps, most = 0, 0
+    while not task:done() do
+      local before = count()
+      crm:step { budget = 0 }
+      steps, most = steps + 1, math.max(most, count() - before)
+      assert(steps < 10000, "the task does not come to its end")
+    end
+    return steps, most
+  end
+
+  it("does not take a whole page for one piece: neither its decoding, nor what the task does with each record", function()
+    local count = 0
+    local task = crm:spawn(function()
+      for _ in crm.Leads:each { fields = "id", per_page = 200 } do count = count + 1 end
+    end)
+    local steps, most = step_by_step(task, function() return count end)
+    assert.equal(400, count)
+    assert.is_true(most <= 16, most .. " records in a step")
+    assert.is_true(steps >= 400 / 4, "only " .. steps .. " steps")
+  end)
+
+  it("is left by a walk also from a coroutine of the task", function()
+    local count = 0
+    local task = crm:spawn(function()
+      local producer = zohocrm.coroutine.wrap(function()
+        for lead in crm.Leads:each { fields = "id" } do zohocrm.coroutine.yield(lead.id) end
+      end)
+      for _ in producer do count = count + 1 end
+    end)
+    local _, most = step_by_step(task, function() return count end)
+    assert.equal(400, count)
+    assert.is_true(most <= 16, most .. " records in a step")
+  end)
+
+  it("may be followed by steps without one, and by run", function()
+    local count = 0
+    crm:spawn(function()
+      for _ in crm.Leads:each { fields = "id" } do count = count + 1 end
+    end)
+    crm:step { budget = 0 }
+    crm:step()
+    crm:step { budget = 0 }
+    assert.is_true(crm:run())
+    assert.equal(400, count)
+  end)
+
+  it("leaves the collector's setting as it was", function()
+    local own = collectgarbage("setstepmul", 160)
+    local inside
+    crm:spawn(function() inside = collectgarbage("setstepmul", 80) end)
+    crm:step { budget = 1 }
+    assert.equal(160, collectgarbage("setstepmul", own))
+    assert.is_true(inside < 160)
+  end)
+
+  it("with time left does several calls at once where their answers are there", function()
+    local task = crm:spawn(function()
+      for _ = 1, 5 do crm:org() end
+    end)
+    crm:step { budget = 10 }
+    assert.is_true(task:done())
+  end)
+end)
+
 describe("the error of a task", function()
   local crm
 
@@ -412,9 +484,8 @@ describe("with a server that keeps one waiting,", function()
 
   it("cancel reaches what the task asked for ahead, and what it gathers", function()
     faults:script { HANG, HANG, HANG, HANG }
-    local children = {}
     local task = crm:spawn(function()
-      zohocrm.gather(function() children[1] = true crm.Leads:get("1") end, function() children[2] = true crm.Leads:get("2") end,
+      zohocrm.gather(function() crm.Leads:get("1") end, function() crm.Leads:get("2") end,
         function() zohocrm.gather(function() crm.Leads:get("3") end) end)
     end)
     wait_for(function() return #faults:received() == 3 end)
@@ -525,8 +596,8 @@ describe("zohocrm.coroutine", function()
       local fails = wrap(function() error("deep", 0) end)
       raises(function() fails() end, "^%.?/?spec/tasks_spec%.lua:%d+: deep$")
       local object = {}
-      local raises = wrap(function() error(object) end)
-      assert.equal(object, select(2, pcall(raises)))
+      local raising = wrap(function() error(object) end)
+      assert.equal(object, select(2, pcall(raising)))
     end
   end)
 end)

@@ -9,6 +9,7 @@ local server_module = require "spec.bench.server"
 local shell = require "zohocrm.sandbox.server.shell"
 local subject = require "spec.bench.subject"
 
+local FREED = 256 -- KiB: more than the pieces of a step give back by themselves, in which the collector does little
 local REACH = { p99 = 1.2e-3, long = 4e-3, idle = 5e-6 }
 
 local function environment(name, default)
@@ -29,17 +30,18 @@ local function run(place, interpreter, url, records)
 end
 
 local function percentile(values, share)
-  local sorted = { (table.unpack or unpack)(values) }
+  local sorted = {}
+  for i, value in ipairs(values) do sorted[i] = value end
   table.sort(sorted)
   return sorted[math.max(1, math.ceil(#sorted * share))]
 end
 
--- Why a step took long. What it did not get of the processor the kernel gave to others; where the collector came to
--- the end of a round, it had marked all there is, which cannot be done in pieces.
+-- Why a step took long. What it did not get of the processor the kernel gave to others. Only the collector frees
+-- memory of Lua's; and where it came to the end of a round, it had marked the last of all there is in one piece.
 local function explain(steps, i)
   if steps.cpu[i] < REACH.long then
     return "kernel"
-  elseif steps.rounds[i] > 0 then
+  elseif steps.rounds[i] > 0 or steps.freed[i] > FREED then
     return "collector"
   end
   return "unexplained"

@@ -10,6 +10,10 @@ local zohocrm = require "zohocrm"
 
 local FRAME, BUDGET, IDLE_STEPS = 1 / 60, 0.001, 100000
 
+-- As in a program that embeds Lua. The interpreter of the command line sets the generational mode, in which every round
+-- of the collector is one piece.
+if _VERSION == "Lua 5.4" then collectgarbage("incremental") end
+
 local url, records = arg[1], tonumber(arg[2])
 
 local crm = zohocrm.new { api_key = subject.KEY, gateway_url = url, control_url = url, rate = 0 }
@@ -30,11 +34,11 @@ end
 watch()
 
 -- What a game would do with a record: look at some fields, keep a little of it.
-local cities, names, count, sum, last = {}, {}, 0, 0, nil
+local seen, count, sum, last = { cities = {}, names = {} }, 0, 0, nil
 local function use(lead)
   local city = lead.City or "?"
-  cities[city] = (cities[city] or 0) + 1
-  names[count % 100 + 1] = ("%s, %s"):format(lead.Last_Name, lead.Company)
+  seen.cities[city] = (seen.cities[city] or 0) + 1
+  seen.names[count % 100 + 1] = ("%s, %s"):format(lead.Last_Name, lead.Company)
   count, sum, last = count + 1, sum + lead.Annual_Revenue, lead.id
 end
 
