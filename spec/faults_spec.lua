@@ -394,6 +394,14 @@ describe("in bad weather", function()
   end)
 
   describe("a client that goes away", function()
+    if _VERSION == "Lua 5.4" then
+      it("with its scope is closed, where it is a to-be-closed variable", function()
+        local crm = client()
+        load("local crm <close> = ...")(crm)
+        assert.equal("zohocrm client (closed)", tostring(crm))
+      end)
+    end
+
     it("with a call under way cancels it", function()
       faults:script { { { hang = true } } }
       local core = require("zohocrm.core")
