@@ -47,6 +47,7 @@ seen.kept = {
   source: await page.getByLabel("Lead Source").inputValue(),
   description: await page.getByLabel("Description").inputValue(),
 };
+seen.focused = await page.evaluate(() => document.activeElement.name);
 await shot("error");
 
 await page.getByLabel("Last Name").fill("Nordmann");
@@ -58,8 +59,25 @@ await shot("thanks");
 
 await page.goto(new URL("/pipeline", url).href);
 seen.bars = await page.locator("svg rect").evaluateAll((list) => list.map((bar) => bar.getBoundingClientRect().width));
-seen.chart = await page.getByRole("img").getAttribute("aria-labelledby");
+seen.chart = await page.getByRole("table").locator("caption").innerText();
 await shot("pipeline");
+
+// a phone: nothing to be scrolled sideways
+await page.setViewportSize({ width: 360, height: 740 });
+seen.overflow = [];
+for (const place of ["/pipeline", "/"]) {
+  await page.goto(new URL(place, url).href);
+  seen.overflow.push(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth));
+  await shot(`phone${place.replace("/", "-").replace(/-$/, "")}`);
+}
+
+// by keyboard alone: from field to field, and the form is sent
+await page.keyboard.press("Tab");
+seen.keyboard = [];
+for (let i = 0; i < 9; i += 1) {
+  seen.keyboard.push(await page.evaluate(() => document.activeElement.name || document.activeElement.type));
+  await page.keyboard.press("Tab");
+}
 
 const cookies = await page.context().cookies();
 seen.cookies = cookies.map(({ name, httpOnly, sameSite }) => ({ name, httpOnly, sameSite }));

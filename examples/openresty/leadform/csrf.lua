@@ -6,6 +6,9 @@ local M = {}
 local COOKIE = "csrf"
 local LIFETIME = 4 * 3600 -- seconds
 
+-- Characters; a secret that can be guessed is none.
+local SECRET_LEAST = 32
+
 local secret
 
 local function random_hex(bytes)
@@ -19,6 +22,7 @@ end
 --- unless the environment has a secret that stays.
 function M.init()
   secret = os.getenv "FORM_SECRET" or random_hex(32)
+  assert(#secret >= SECRET_LEAST, "FORM_SECRET is too short; try: openssl rand -hex 32")
 end
 
 local function sign(text)
@@ -30,9 +34,23 @@ local function same(a, b)
   return ngx.hmac_sha1(secret, a) == ngx.hmac_sha1(secret, b)
 end
 
---- Makes a token and its cookie.
+-- Seconds for which a token is still good; nil where it is not one of ours.
+local function remaining(token)
+  local expires, nonce, signature = token:match("^(%d+)%.(%x+)%.([%w_-]+)$")
+  if not expires or not same(signature, (sign(expires .. "." .. nonce))) then
+    return nil
+  end
+  return tonumber(expires) - ngx.time()
+end
+
+--- Gives the visitor's token; makes it and its cookie if there is none. It stays the same for half its life, so that a
+--- page in one tab does not make that in another useless.
 ---@return string token for the field `csrf` of the form
 function M.issue()
+  local held = ngx.var["cookie_" .. COOKIE]
+  if held and (remaining(held) or 0) > LIFETIME / 2 then
+    return held
+  end
   local claim = ("%d.%s"):format(ngx.time() + LIFETIME, random_hex(16))
   local token = claim .. "." .. sign(claim)
   ngx.header["Set-Cookie"] = ("%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict%s"):format(COOKIE, token, LIFETIME,
@@ -48,8 +66,7 @@ function M.accepts(token)
   if type(token) ~= "string" or not cookie or not same(token, cookie) then
     return false
   end
-  local expires, nonce, signature = token:match("^(%d+)%.(%x+)%.([%w_-]+)$")
-  return expires ~= nil and same(signature, (sign(expires .. "." .. nonce))) and tonumber(expires) > ngx.time()
+  return (remaining(token) or 0) > 0
 end
 
 return M

@@ -24,6 +24,14 @@ local KINDS = {
   textarea = {},
 }
 
+-- What browsers may fill in by themselves.
+local AUTOCOMPLETE = {
+  First_Name = "given-name", Last_Name = "family-name", Company = "organization", Email = "email", Phone = "tel",
+}
+
+-- Characters of a text. The CRM takes more, but a body has to stay below nginx's client_max_body_size.
+local LONGEST = 2000
+
 local function choices_of(field)
   local list = {}
   for _, value in ipairs(field.pick_list_values) do
@@ -49,10 +57,17 @@ function M.fields(metadata, names, required)
       name = name, label = field.field_label, data_type = field.data_type,
       kind = assert(KINDS[field.data_type], name .. ": the form knows no " .. field.data_type),
       required = field.system_mandatory or required[name] or false,
-      length = field.data_type ~= "integer" and field.length, choices = choices_of(field),
+      length = field.data_type ~= "integer" and math.min(field.length or LONGEST, LONGEST), choices = choices_of(field),
     }
   end
   return list
+end
+
+-- Whether it is UTF-8 without control characters: all that a browser sends, and all that JSON can say.
+local function is_text(text)
+  local rest = text:gsub("[\194-\223][\128-\191]", ""):gsub("[\224-\239][\128-\191][\128-\191]", "")
+    :gsub("[\240-\244][\128-\191][\128-\191][\128-\191]", "")
+  return not rest:find("[%z\1-\8\11\12\14-\31\127-\255]")
 end
 
 -- The length as the CRM counts it: in characters, not bytes.
@@ -62,8 +77,11 @@ end
 
 -- The value of one field, or nil and what is wrong; nil alone: left empty.
 local function read_field(field, text)
+  text = type(text) == "string" and text:gsub("\r\n", "\n") -- as browsers count a line break: one character
   if type(text) ~= "string" or text:match("^%s*$") then
     return nil, field.required and "is required" or nil
+  elseif not is_text(text) then
+    return nil, "has characters that cannot be used"
   elseif field.length and characters(text) > field.length then
     return nil, ("has more than %d characters"):format(field.length)
   elseif field.data_type == "picklist" then
@@ -112,9 +130,10 @@ function M.complaints(err)
   return next(complaints) and complaints or nil
 end
 
-local function control(field, value, complaint)
+local function control(field, value, complaint, first)
   local attributes = {
     id = field.name, name = field.name, required = field.required, maxlength = field.length,
+    autocomplete = AUTOCOMPLETE[field.name], autofocus = first,
     ["aria-invalid"] = complaint and "true", ["aria-describedby"] = complaint and field.name .. "-error",
   }
   if field.data_type == "textarea" then
@@ -137,15 +156,16 @@ end
 ---@param complaints table by name
 ---@return table
 function M.elements(fields, values, complaints)
-  local list = {}
+  local list, first = {}, true
   for i, field in ipairs(fields) do
     local value, complaint = values[field.name], complaints[field.name]
     list[i] = h.div {
       class = "field",
       h.label { ["for"] = field.name, field.label, field.required and h.span { class = "required", " (required)" } },
-      control(field, type(value) == "string" and value or nil, complaint),
+      control(field, type(value) == "string" and value or nil, complaint, complaint and first),
       complaint and h.p { class = "error", id = field.name .. "-error", field.label, " ", complaint, "." },
     }
+    first = first and not complaint
   end
   return list
 end

@@ -1,10 +1,9 @@
---- The deals by stage, as a chart: an SVG in the page itself, which needs no script.
+--- The deals by stage, as a chart: a table with bars in it, which can be read aloud, fits a phone, and needs no script
+--- and no style of its own.
 
 local h = require "leadform.html".elements
 
 local M = {}
-
-local BAR, GAP, LEFT, WIDTH = 26, 14, 210, 760
 
 local function stage_names(crm)
   local names = {}
@@ -42,17 +41,12 @@ local function grouped(number)
   return text
 end
 
-local function row(stage, i, most)
-  local y = (i - 1) * (BAR + GAP) + GAP
-  local width = math.max(2, stage.amount / most * (WIDTH - LEFT - 190))
-  local middle = y + BAR / 2 + 5
-  return h.g {
-    h.text { x = LEFT - 12, y = middle, ["text-anchor"] = "end", stage.name },
-    h.rect { class = "bar", x = LEFT, y = y, width = ("%.1f"):format(width), height = BAR, rx = 4 },
-    h.text {
-      class = "figure", x = ("%.1f"):format(LEFT + width + 10), y = middle,
-      grouped(stage.amount), " in ", stage.count, stage.count == 1 and " deal" or " deals",
-    },
+local function row(stage, most)
+  local width = math.max(1, stage.amount / most * 100)
+  return h.tr {
+    h.th { scope = "row", stage.name },
+    h.td { h.svg { ["aria-hidden"] = "true", h.rect { width = ("%.1f%%"):format(width), height = "100%", rx = 4 } } },
+    h.td { grouped(stage.amount), " in ", stage.count, stage.count == 1 and " deal" or " deals" },
   }
 end
 
@@ -65,14 +59,9 @@ function M.chart(stages)
     most = math.max(most, stage.amount)
   end
   for i, stage in ipairs(stages) do
-    rows[i] = row(stage, i, most)
+    rows[i] = row(stage, most)
   end
-  return h.svg {
-    viewBox = ("0 0 %d %d"):format(WIDTH, #stages * (BAR + GAP) + GAP),
-    role = "img", ["aria-labelledby"] = "chart-title",
-    h.title { id = "chart-title", "Amount and number of deals in each stage" },
-    rows,
-  }
+  return h.table { class = "chart", h.caption { "Amount and number of deals in each stage" }, h.tbody(rows) }
 end
 
 return M
