@@ -37,6 +37,7 @@ _Static_assert(sizeof(lua_Integer) >= 8 && sizeof(lua_Number) >= 8, "zohocrm nee
 /* Userdata of a client: closed when the pointer is NULL. */
 typedef struct lzc_client {
     zc_client *client;
+    zc_watch watch; /* opened when it is asked for; it outlives the client, as loops may still have its descriptor */
 } lzc_client;
 
 /* Userdata of a call. */

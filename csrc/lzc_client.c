@@ -1,6 +1,7 @@
 /* Userdata of a client. */
 #include "lzc.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -107,6 +108,7 @@ int lzc_client_new(lua_State *L)
         return lzc_refuse(L, "%s cannot be used: it contains a NUL byte", cut);
     lzc_client *box = lua_newuserdata(L, sizeof *box);
     box->client = NULL;
+    box->watch = ZC_WATCH_CLOSED;
     luaL_getmetatable(L, LZC_CLIENT);
     lua_setmetatable(L, 2);
 
@@ -164,6 +166,51 @@ static int l_poll(lua_State *L)
     lua_Number seconds = luaL_optnumber(L, 2, 0);
     lua_pushinteger(L, (lua_Integer)zc_client_poll(client, seconds));
     return 1;
+}
+
+/* client:fd() -> integer: a descriptor that is readable when client:poll(0) has something to do, or when calls have
+ * become ready that client:attend() has not heard of. It stays the same until the userdata is collected, or the process
+ * forks. Once the client is closed it is always readable; nil where it was never asked for before. */
+static int l_fd(lua_State *L)
+{
+    lzc_client *box = luaL_checkudata(L, 1, LZC_CLIENT);
+    if (box->client != NULL && box->watch.fd < 0 && zc_watch_open(&box->watch) != ZC_OK)
+        return luaL_error(L, "nothing can be watched: %s", strerror(errno));
+    if (box->client != NULL)
+        zc_client_watch(box->client, &box->watch);
+    if (box->watch.fd < 0)
+        lua_pushnil(L);
+    else
+        lua_pushinteger(L, box->watch.fd);
+    return 1;
+}
+
+/* client:timeout() -> seconds until client:poll(0) has something to do, whatever comes; nil: never. Only known once
+ * client:fd was asked for. */
+static int l_timeout(lua_State *L)
+{
+    double seconds = zc_client_timeout(lzc_client_check(L, 1));
+    if (seconds < HUGE_VAL)
+        lua_pushnumber(L, seconds);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+/* client:attend(): the caller looks at every call that is ready by now. */
+static int l_attend(lua_State *L)
+{
+    zc_client_attend(lzc_client_check(L, 1));
+    return 0;
+}
+
+/* client:rouse(): makes the descriptor readable until the next poll. */
+static int l_rouse(lua_State *L)
+{
+    lzc_client *box = luaL_checkudata(L, 1, LZC_CLIENT);
+    if (box->client != NULL)
+        zc_client_rouse(box->client);
+    return 0;
 }
 
 /* client:permit(change) -> wanting, permits, left, returned: see zc_client_permit. */
@@ -250,6 +297,14 @@ static int l_close(lua_State *L)
     return 0;
 }
 
+static int l_gc(lua_State *L)
+{
+    lzc_client *box = luaL_checkudata(L, 1, LZC_CLIENT);
+    l_close(L);
+    zc_watch_close(&box->watch);
+    return 0;
+}
+
 /* client:closed() -> boolean. */
 static int l_closed(lua_State *L)
 {
@@ -273,8 +328,19 @@ static int l_tostring(lua_State *L)
 void lzc_client_class(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"start", lzc_call_start}, {"poll", l_poll},     {"limits", l_limits}, {"key_is", l_key_is}, {"base", l_base},
-        {"close", l_close},        {"closed", l_closed}, {"permit", l_permit}, {NULL, NULL},
+        {"start", lzc_call_start},
+        {"poll", l_poll},
+        {"limits", l_limits},
+        {"key_is", l_key_is},
+        {"base", l_base},
+        {"close", l_close},
+        {"closed", l_closed},
+        {"permit", l_permit},
+        {"fd", l_fd},
+        {"timeout", l_timeout},
+        {"attend", l_attend},
+        {"rouse", l_rouse},
+        {NULL, NULL},
     };
-    lzc_class(L, LZC_CLIENT, methods, l_close, l_tostring);
+    lzc_class(L, LZC_CLIENT, methods, l_gc, l_tostring);
 }

@@ -91,6 +91,7 @@ zc_status zc_client_new(zc_client **out, const zc_settings *settings, const zc_e
     client->references = 1;
     client->owner = getpid();
     client->env = env != NULL ? *env : zc_env_system;
+    client->due = client->wake_at = client->look_at = HUGE_VAL;
     for (size_t i = 0; i < ZC_SIGNALS; i++)
         client->signals[i].value = -1;
     zc_status status = copy_settings(client, settings, what, why);
@@ -184,5 +185,8 @@ void zc_client_close(zc_client *client)
     zc_sigpipe_restore(&signals);
     if (client->api_key != NULL) /* calls that nobody has taken may keep the client's memory */
         zc_wipe(client->api_key, strlen(client->api_key));
+    if (client->watch != NULL)
+        zc_watch_timer(client->watch, 0); /* who waits is to see it */
+    client->watch = NULL;
     zc_client_release(client);
 }

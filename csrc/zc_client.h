@@ -11,6 +11,7 @@
 #include "zc_buf.h"
 #include "zc_env.h"
 #include "zc_policy.h"
+#include "zc_watch.h"
 
 #include <curl/curl.h>
 #include <stdbool.h>
@@ -153,6 +154,16 @@ void zc_client_limits(const zc_client *client, zc_limits *limits);
 /* Moves every call forward; waits at most `seconds` (0: not at all) for something to happen. Returns
  * the number of unfinished calls. */
 size_t zc_client_poll(zc_client *client, double seconds);
+/* Lends the client an open watch, until it is closed: the watch's descriptor is from now on readable when
+ * zc_client_poll has something to do, or when a call was done that zc_client_attend has not heard of. For good once the
+ * client is closed. Twice is harmless. */
+void zc_client_watch(zc_client *client, zc_watch *watch);
+/* Says that all calls which are done by now will be looked at: the descriptor need not call for them. */
+void zc_client_attend(zc_client *client);
+/* Makes the descriptor readable until the next poll. */
+void zc_client_rouse(zc_client *client);
+/* Seconds until the clock alone makes the descriptor readable; HUGE_VAL: never. Without a watch HUGE_VAL. */
+double zc_client_timeout(const zc_client *client);
 /* Puts a filled-in call on its way. ZC_EINVAL when the client is closed. */
 zc_status zc_client_start(zc_client *client, zc_call *call);
 

@@ -3,6 +3,7 @@
 #define ZC_CLIENT_PRIVATE_H
 
 #include "zc_client.h"
+#include "zc_watch.h"
 
 #include <sys/types.h>
 
@@ -38,6 +39,13 @@ struct zc_client {
     CURLM *multi; /* made when the first call leaves, so that a fork before it costs nothing */
     CURLSH *share;
     pid_t owner; /* the process whose calls and connections these are */
+
+    zc_watch *watch;   /* lent by who waits in a loop of his own; NULL: nobody does */
+    double due;        /* when the clock alone makes something possible, as it was last known */
+    double wake_at;    /* what the watch's timer is set to, by the system's clock; HUGE_VAL: off */
+    bool news;         /* a call was done, and who waits has not been told */
+    double look_after; /* see zc_drive.c */
+    double look_at;
 };
 
 /* Gives a reference back; the last one wipes the key and frees the memory. */
@@ -65,6 +73,17 @@ void zc_http_drop(zc_call *call);
 void zc_http_answered(zc_call *call, long status);
 /* Reads off how the attempt ended and fills in verdict, message, head and reply. */
 void zc_http_judge(zc_call *call, CURLcode code);
+
+/* zc_drive.c, for a client with a watch: lets libcurl tell which sockets it waits for, from now on. */
+void zc_drive_open(zc_client *client);
+/* Lets libcurl do what its sockets and timers call for. */
+void zc_drive(zc_client *client);
+/* Notes that bytes came or went, or that a request left. */
+void zc_drive_stirred(zc_client *client);
+/* Sleeps until there is something to do, at most for so long. */
+void zc_drive_sleep(zc_client *client, double seconds);
+/* Sets the watch's timer to when there is something to do again. */
+void zc_drive_alarm(zc_client *client);
 
 /* Makes the verdict a timeout, with its message. The attempt still has to be dropped. */
 void zc_http_timed_out(zc_call *call, zc_limit limit);

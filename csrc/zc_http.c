@@ -44,6 +44,8 @@ zc_status zc_http_open(zc_client *client)
     curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)client->pace.most + 1);
     client->multi = multi;
     client->share = share;
+    if (client->watch != NULL)
+        zc_drive_open(client);
     return ZC_OK;
 }
 

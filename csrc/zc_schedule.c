@@ -55,6 +55,7 @@ static void finish(zc_call *call)
     land(call);
     unlink_call(call);
     call->state = ZC_DONE;
+    call->client->news = true;
 }
 
 static bool under_way(const zc_call *call)
@@ -77,6 +78,7 @@ void zc_call_cancel(zc_call *call, const char *why)
     zc_sigpipe_hold(&signals);
     fail(call, ZC_FAIL_CANCELLED, why);
     zc_sigpipe_restore(&signals);
+    zc_client_rouse(call->client); /* there is room for another one */
 }
 
 bool zc_call_may_have_happened(const zc_call *call)
@@ -89,6 +91,12 @@ bool zc_call_may_have_happened(const zc_call *call)
 void zc_client_check_fork(zc_client *client)
 {
     pid_t self = getpid();
+    if (client->watch != NULL && client->watch->owner != self) {
+        zc_watch_close(client->watch);
+        if (zc_watch_open(client->watch) != ZC_OK)
+            client->watch = NULL;
+        zc_client_rouse(client);
+    }
     if (client->owner == self || client->offline) /* a sandbox in this process was forked with its calls */
         return;
     zc_http_close(client, true);
@@ -122,6 +130,7 @@ static void send_call(zc_call *call)
     call->state = client->offline ? ZC_PARKED : ZC_SENDING;
     call->attempts++;
     client->in_flight++;
+    zc_drive_stirred(client);
 }
 
 /* Sends what may leave now, in the order of starting: nothing overtakes, but a call that has to wait before it is
@@ -196,9 +205,12 @@ static void transfer(zc_client *client)
     int running = 0;
     int left = 0;
     CURLMsg *message;
+    if (client->watch != NULL)
+        zc_drive(client);
+    else if (client->multi != NULL)
+        curl_multi_perform(client->multi, &running);
     if (client->multi == NULL)
         return;
-    curl_multi_perform(client->multi, &running);
     while ((message = curl_multi_info_read(client->multi, &left)) != NULL) {
         if (message->msg != CURLMSG_DONE)
             continue;
@@ -247,8 +259,10 @@ static double enforce_limits(zc_client *client)
         if (call->state == ZC_SENDING) {
             zc_limit limit = ZC_LIMIT_NONE;
             double moved = zc_http_moved(call);
-            if (moved != call->moved)
+            if (moved != call->moved) {
                 call->moved_at = at;
+                zc_drive_stirred(client);
+            }
             call->moved = moved;
             left--;
             double limit_at = next_limit(call, &limit);
@@ -272,13 +286,20 @@ static double move(zc_client *client)
     admit(client);
     transfer(client);
     double limit = enforce_limits(client);
-    return fmin(limit, admit(client)); /* an attempt that ended may have made room */
+    client->due = fmin(limit, admit(client)); /* an attempt that ended may have made room */
+    if (client->watch != NULL)
+        zc_drive_alarm(client);
+    return client->due;
 }
 
 static void wait_for(zc_client *client, double due, double seconds)
 {
     if (client->in_flight == 0 && client->env.sleep_until != NULL) {
         client->env.sleep_until(client->env.data, due);
+        return;
+    }
+    if (client->watch != NULL) {
+        zc_drive_sleep(client, seconds);
         return;
     }
     double wait =
@@ -288,7 +309,7 @@ static void wait_for(zc_client *client, double due, double seconds)
 
 size_t zc_client_poll(zc_client *client, double seconds)
 {
-    if (client->live == 0)
+    if (client->live == 0 && client->watch == NULL)
         return 0;
     zc_sigpipe signals;
     zc_sigpipe_hold(&signals);
@@ -344,5 +365,6 @@ zc_status zc_call_answer(zc_call *call, long status, const char *head, size_t he
     if (stored == ZC_ETOOBIG)
         zc_http_overflow(call, &call->reply);
     conclude(call);
+    zc_client_rouse(call->client);
     return ZC_OK;
 }
