@@ -75,8 +75,8 @@ LUA_SOURCES := $(sort $(shell find lua -name '*.lua' 2>/dev/null))
 
 # --- what the checks use ----------------------------------------------------------------------------------------
 DEPS := pkg-config gcc libc6-dev make ca-certificates openssl lua5.4 liblua5.4-dev libcurl4-openssl-dev libdeflate-dev \
-        lua-cjson lua-busted lua-socket locales 'luajit2|luajit' 'libluajit2-5.1-dev|libluajit-5.1-dev' 'nginx|openresty' \
-        'libnginx-mod-http-lua|openresty'
+        lua-cjson lua-busted lua-socket lua-luv lua-cqueues lua-copas locales 'luajit2|luajit' \
+        'libluajit2-5.1-dev|libluajit-5.1-dev' 'nginx|openresty' 'libnginx-mod-http-lua|openresty'
 DEPS_LINT := lua-check luarocks clang clang-format clang-tidy cppcheck valgrind binutils
 DEPS_DESKTOP := love xvfb xauth libgl1-mesa-dri
 DEPS_DOC := lua5.4 lua-ldoc lua-markdown

@@ -4,9 +4,11 @@
 local connections = require "zohocrm.connections"
 local core = require "zohocrm.core"
 local handle = require "zohocrm.handle"
+local loops = require "zohocrm.hosts.loop"
 local metadata = require "zohocrm.metadata"
 local modules = require "zohocrm.module"
 local options = require "zohocrm.options"
+local own_loop = require "zohocrm.own_loop"
 local query = require "zohocrm.query"
 local raise = require "zohocrm.raise"
 local scheduler = require "zohocrm.scheduler"
@@ -45,6 +47,7 @@ local new_rules = {
   clock = { kind = "any" },
   sandbox = { kind = "any" },
   shared_rate = { kind = "string" },
+  host = { kind = "choice", choices = loops.names },
 }
 
 --- What every call takes, for this call only.
@@ -275,6 +278,7 @@ function Client:limits()
 end
 
 tasks.install(Client, client_of)
+own_loop.install(Client, client_of)
 
 --- Ends the client: calls under way are cancelled, connections closed, the key wiped. Twice is harmless. A client
 --- that is no longer used is closed by the garbage collector.
@@ -348,9 +352,11 @@ end
 --- (10), `max_response_bytes` (64 MiB), `ca_file` (PEM), `proxy`, `user_agent`, `on_request` (called after each call,
 --- once an attempt, with `{ method, path, attempt, status | failure, timeout, seconds }`; its errors are ignored),
 --- `check` (true: records and queries are checked against the module's metadata first, see `Module:check`), `sandbox`
---- (true, options of zohocrm.sandbox, or a sandbox: no network at all), `clock` (for tests of waiting:
---- `require("zohocrm.core").clock{ random = {0.5} }` stands still; retries and the rate then take no time, and
---- `clock:waits()` tells how long each wait would have been, see csrc/lzc_clock.c)
+--- (true, options of zohocrm.sandbox, or a sandbox: no network at all), `host` ("luv", "cqueues" or
+--- "copas": calls in coroutines of that loop wait without blocking it, see `zohocrm.hosts.loop`; default: nginx in
+--- nginx, else blocking), `clock` (for tests of waiting: `require("zohocrm.core").clock{ random = {0.5} }` stands still;
+--- retries and the rate then take no time, and `clock:waits()` tells how long each wait would have been, see
+--- csrc/lzc_clock.c)
 ---@return zohocrm.Client
 local function new(given)
   local plain = {}
@@ -374,6 +380,10 @@ local function new(given)
       checked[name] = tonumber(checked[name])
     end
   end
+  local loop = checked.host and loops.open(checked.host)
+  if loop and checked.clock then
+    raise(('zohocrm.new: clock cannot be used with host = "%s", as the loop waits by its own'):format(checked.host))
+  end
   checked.offline = sandbox ~= nil
   local rate = checked.shared_rate
     and shared_rate.new(checked.shared_rate, checked.rate or RATE, checked.connect_timeout)
@@ -394,6 +404,9 @@ local function new(given)
   end
   client.poll, client.module_names = transport.poller(client), {}
   client.scheduler, client.observing = scheduler.new(client), setmetatable({}, { __mode = "k" })
+  if loop then
+    client.loop, loop.schedulers[client.scheduler] = loop, true
+  end
   -- not in the client itself, where assignments would reach them
   client.handles = { connections = connections.new(client) }
   return setmetatable({ [PRIVATE] = client }, meta)

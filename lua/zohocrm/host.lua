@@ -1,5 +1,5 @@
 --- The one place that waits. How, depends on where the caller runs: a task yields to its scheduler, a handler in nginx
---- is parked, everyone else sleeps.
+--- and a coroutine of an event loop are parked, everyone else sleeps.
 
 local one_of = require "zohocrm.hosts.any"
 local blocking = require "zohocrm.hosts.blocking"
@@ -11,8 +11,30 @@ local M = {}
 -- What waits where no task can.
 local bottom = nginx.serves and nginx or blocking
 
+-- The loop in which a client's calls are waited for, here; nil: none. What a task resumes is not the loop's.
+local function loop_of(client)
+  return client.loop and not task.current() and client.loop or nil
+end
+
+-- Waits a while, where it is not a task's own coroutine that waits.
+local function pause(client, object)
+  local loop = loop_of(client)
+  if loop then
+    loop:pause(client, object)
+  else
+    bottom.pause(client, object)
+  end
+end
+
 --- Raises where a call could never be waited for.
-M.check = nginx.check
+---@param client table the client's private part
+function M.check(client)
+  nginx.check()
+  local loop = loop_of(client)
+  if loop then
+    loop.adapter.check()
+  end
+end
 
 --- Waits until a call is ready.
 ---
@@ -25,7 +47,7 @@ function M.wait(client, call)
     if task.here() then
       task.pause(client, call, true)
     elseif not call:ready() then
-      bottom.pause(client, call)
+      pause(client, call)
     end
   until call:ready()
 end
@@ -41,7 +63,7 @@ function M.wait_any(client, calls)
     if task.here() then
       task.pause(client, any)
     else
-      bottom.pause(client, any)
+      pause(client, any)
     end
     position = any:ready()
   end
@@ -63,6 +85,8 @@ end
 function M.started(client, call)
   if nginx.serves then
     nginx.started(client)
+  elseif client.loop then
+    client.loop:started(client)
   end
   local owner = task.current()
   if owner then

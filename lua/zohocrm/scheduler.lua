@@ -21,7 +21,7 @@ local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 local PIECE = 2
 
 -- Seconds that are slept where tasks wait for several clients, each of which has sockets of its own.
-local SLICE = 0.002
+M.SLICE = 0.002
 
 -- Seconds between two looks at the network within a step that has a budget: a look costs as much as a piece of work.
 local LOOK = 0.001
@@ -152,6 +152,9 @@ local function bury(task)
   scheduler.torn = nil
   task.next, task.previous, task.inner, task.arguments = nil, nil, nil, nil
   task.waits_for, task.waits_on, task.calls = nil, nil, nil
+  if scheduler.client and scheduler.client.loop then
+    scheduler.client.loop:ended(scheduler.client)
+  end
 end
 
 -- ---- the end of a task ---------------------------------------------------------------------------------------------
@@ -301,6 +304,21 @@ local function can_go_on(task)
   return status == "suspended" and task.gave_way ~= step_number
 end
 
+--- Whether a task could go on in the next step.
+---@param scheduler zohocrm.Scheduler
+---@return boolean
+function M.eager(scheduler)
+  local task = scheduler.first
+  for _ = 1, scheduler.live do
+    local awaited = task.waits_for
+    if awaited and awaited:ready() or not awaited and coroutine.status(task.co) == "suspended" then
+      return true
+    end
+    task = task.next
+  end
+  return false
+end
+
 -- Does one piece of work: a few records' decoding, or the task's own until it waits again.
 local function work(task, sparing)
   if sparing and task.decodes then
@@ -319,6 +337,9 @@ local function move_client(client, ends_at)
   if client.turn ~= turn_number and (not ends_at or look_turn == turn_number) and not client.core:closed() then
     client.turn = turn_number
     client.poll(0)
+    if not client.in_loop then
+      client.core:attend()
+    end
   end
 end
 
@@ -431,9 +452,13 @@ local function add_awaited_by_list(list, clients, seen)
   end
 end
 
--- Gathers the clients that tasks wait for, there and where their tasks wait for others; and for what they wait.
+-- Gathers the clients that tasks wait for, there and where their tasks wait for others; and for what they wait. Notes
+-- one that an event loop moves on.
 function add_awaited(scheduler, clients, seen)
   seen[scheduler] = true
+  if scheduler.client and scheduler.client.loop then
+    clients.looped = scheduler.client
+  end
   local task = scheduler.first
   for _ = 1, scheduler.live do
     local client = task.waits_on
@@ -441,6 +466,7 @@ function add_awaited(scheduler, clients, seen)
       clients.awaited[#clients.awaited + 1] = task.waits_for
       if not seen[client] then
         seen[client], clients[#clients + 1] = true, client
+        clients.looped = client.loop and client or clients.looped
       end
     elseif getmetatable(task.waits_for) == List then
       add_awaited_by_list(task.waits_for, clients, seen)
@@ -462,20 +488,51 @@ local function sleep(clients)
   end
   for _, client in ipairs(clients) do
     if not client.core:closed() then
-      client.poll(clients[2] and SLICE / #clients or 1)
+      client.poll(clients[2] and M.SLICE / #clients or 1)
     end
   end
+end
+
+-- Lets others of an event loop go on, where there is one to wait in, until something may have come. Gives whether there
+-- is.
+local function sleep_in_loop(clients, worked)
+  local client = clients.looped
+  if not client or not client.loop:serves() then
+    return false
+  end
+  if worked then
+    client.loop:give_way(client)
+  elseif clients.awaited[1] then
+    client.loop:pause(client, one_of(clients.awaited))
+  end
+  return worked or clients.awaited[1] ~= nil
+end
+
+--- The clients that a scheduler's tasks wait for.
+---@param scheduler zohocrm.Scheduler
+---@return table clients an array of private parts; `awaited`: for what
+function M.awaited(scheduler)
+  local clients = { awaited = {} }
+  add_awaited(scheduler, clients, {})
+  return clients
 end
 
 --- Moves tasks on until all are done, and sleeps where none can go on.
 ---@param scheduler zohocrm.Scheduler
 function M.run(scheduler)
+  local client = scheduler.client
+  if client.loop and client.loop:serves() then
+    local done = { ready = function() return scheduler.live == 0 end }
+    while not done.ready() do
+      client.loop:changed(client)
+      client.loop:pause(client, done)
+    end
+    return
+  end
   while scheduler.live > 0 or scheduler.torn do
     step_number, turn_number = step_number + 1, turn_number + 1
     if not turn(scheduler) and scheduler.live > 0 then
-      local clients = { awaited = {} }
-      add_awaited(scheduler, clients, {})
-      sleep(clients)
+      sleep(M.awaited(scheduler))
     end
   end
 end
@@ -512,10 +569,13 @@ function M.await(list)
       host.pause(nil, list)
     else
       step_number, turn_number = step_number + 1, turn_number + 1
-      if not turn_list(list) and not list:ready() then
+      local worked = turn_list(list)
+      if not list:ready() then
         local clients = { awaited = {} }
         add_awaited_by_list(list, clients, {})
-        sleep(clients)
+        if not sleep_in_loop(clients, worked) and not worked then
+          sleep(clients)
+        end
       end
     end
   end

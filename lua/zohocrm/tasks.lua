@@ -180,6 +180,9 @@ function M.install(Client, client_of)
       raise("the client is closed")
     end
     local state = schedulers.add(schedulers.of(client), body, ...)
+    if client.loop then
+      client.loop:changed(client)
+    end
     state.handle = setmetatable({ [STATE] = state }, meta)
     return state.handle
   end

@@ -70,7 +70,7 @@ function M.start(client, description)
   if client.core:closed() then
     raise("the client is closed")
   end
-  host.check()
+  host.check(client)
   description.method = description.method or "GET"
   local call, refusal = client.core:start(description)
   if not call then

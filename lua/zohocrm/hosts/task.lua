@@ -26,6 +26,16 @@ local current
 -- In nginx, where requests take turns in one Lua state wherever they wait, the coroutine tells which task it is.
 local task_of = nginx.serves and setmetatable({}, { __mode = "kv" })
 
+--- Coroutines that an event loop is to go on with, and what it knows of their wait: see `zohocrm.hosts.loop`.
+M.parked = setmetatable({}, { __mode = "k" })
+
+--- Coroutines that were resumed by `resume` where a loop could have parked the one who did.
+M.nested = setmetatable({}, { __mode = "k" })
+
+--- Whether the coroutine that runs was resumed by such a loop itself; set by the loop, if it can tell.
+---@type nil|fun(): boolean
+M.is_root = nil
+
 local function present()
   if task_of then
     return task_of[running()]
@@ -82,6 +92,10 @@ end
 function M.pause(client, object, decodes)
   local task = present()
   task.waits_for, task.waits_on, task.decodes = object, client, decodes
+  local own = task.scheduler.client
+  if client and own and own.loop and not client.loop then
+    own.loop:ensure(client) -- the loop that goes on with the task has to know when
+  end
   yield(WAIT)
 end
 
@@ -108,15 +122,32 @@ local function hand_on(task, outer, co, fine, first, ...)
   return fine, first, ...
 end
 
+-- The same for a coroutine whose wait an event loop is to end: it goes on with the one who resumed it, which goes on
+-- with it.
+local function hand_on_to_loop(outer, co, fine, ...)
+  local waiter = fine and M.parked[co]
+  if not waiter then
+    M.nested[co], M.parked[outer] = nil, nil
+    return fine, ...
+  end
+  waiter.co, M.parked[outer] = outer, waiter
+  return hand_on_to_loop(outer, co, resume(co, yield(...)))
+end
+
 --- As coroutine.resume; but where a coroutine that it resumes waits for a call, the task waits, and others go on.
 ---@param co thread
 ---@return boolean fine
 ---@return any ... as coroutine.resume
 function M.resume(co, ...)
+  local outer = running()
   if not M.here() then
-    return resume(co, ...)
+    if not outer then
+      return resume(co, ...) -- LuaJIT has no name for the main one, where nothing is parked
+    end
+    M.nested[co] = M.nested[outer] or M.is_root ~= nil and M.is_root() or nil
+    return hand_on_to_loop(outer, co, resume(co, ...))
   end
-  local task, outer = present(), running()
+  local task = present()
   task.inner = co
   if task_of then
     task_of[co] = task
