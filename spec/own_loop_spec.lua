@@ -174,6 +174,44 @@ describe("a loop of one's own", function()
   end)
 end)
 
+if is_luajit then -- whose ffi can fork
+  describe("a loop of one's own, forked with requests under way,", function()
+    local ffi = require("ffi")
+    pcall(ffi.cdef, "int fork(void); int waitpid(int, int *, int); void _exit(int);")
+
+    it("goes on in both processes, each with its own descriptor", function()
+      local faults = fault_server.start()
+      local fine = reply { body = '{"org":[{"id":"1"}]}' }
+      faults:script { { { wait = 0.5 }, fine }, fine }
+      local crm = zohocrm.new { api_key = "key", gateway_url = faults.url, control_url = faults.url, rate = 0 }
+      local task = crm:spawn(function() return crm:org() end)
+      crm:poll(0)
+      local fd = crm:fds()[1].fd
+      local pid = ffi.C.fork()
+      if pid == 0 then
+        local went = pcall(function()
+          crm:poll(0)
+          assert(select(2, task:result()).kind == "cancelled") -- it is the parent's
+          local own = crm:spawn(function() return crm:org() end)
+          loop(crm)
+          assert(own:result().id == "1")
+          crm:close()
+        end)
+        ffi.C._exit(went and 0 or 3)
+      end
+      local status = ffi.new("int[1]")
+      ffi.C.waitpid(pid, status, 0)
+      assert.equal(0, status[0])
+      local rounds = loop(crm)
+      assert.equal("1", task:result().id)
+      assert.equal(fd, crm:fds()[1].fd)
+      assert.is_true(rounds <= 30, rounds .. " rounds")
+      crm:close()
+      faults:stop()
+    end)
+  end)
+end
+
 describe("the examples of loops", function()
   local sandbox
 
