@@ -354,8 +354,8 @@ end
 --- `check` (true: records and queries are checked against the module's metadata first, see `Module:check`), `sandbox`
 --- (true, options of zohocrm.sandbox, or a sandbox: no network at all), `host` ("luv", "cqueues" or
 --- "copas": calls in coroutines of that loop wait without blocking it, see `zohocrm.hosts.loop`; default: nginx in
---- nginx, else blocking), `clock` (for tests of waiting: `require("zohocrm.core").clock{ random = {0.5} }` stands still;
---- retries and the rate then take no time, and `clock:waits()` tells how long each wait would have been, see
+--- nginx, else blocking), `clock` (for tests of waiting: `require("zohocrm.core").clock{ random = {0.5} }` stands
+--- still; retries and the rate then take no time, and `clock:waits()` tells how long each wait would have been, see
 --- csrc/lzc_clock.c)
 ---@return zohocrm.Client
 local function new(given)

@@ -6,6 +6,7 @@
 ---       crm:poll(0)
 ---     end
 
+local awaiting = require "zohocrm.awaiting"
 local host = require "zohocrm.hosts.task"
 local nginx = require "zohocrm.hosts.nginx"
 local raise = require "zohocrm.raise"
@@ -20,7 +21,7 @@ local function watched(client)
   end
   local list = {}
   list[1] = not client.core:closed() and client or nil
-  for _, other in ipairs(schedulers.awaited(client.scheduler)) do -- whom its tasks wait for
+  for _, other in ipairs(awaiting.of(client.scheduler)) do -- whom its tasks wait for
     list[#list + 1] = other ~= client and not other.core:closed() and other or nil
   end
   return list
@@ -70,7 +71,7 @@ function M.install(Client, client_of)
     local clients = watched(client)
     if seconds and seconds > 0 and not schedulers.eager(client.scheduler) then
       for _, other in ipairs(clients) do
-        other.poll(math.min(seconds, clients[2] and schedulers.SLICE / #clients or seconds))
+        other.poll(math.min(seconds, clients[2] and awaiting.SLICE / #clients or seconds))
       end
     end
     if clients[1] == client and not client.loop then

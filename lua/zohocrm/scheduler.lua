@@ -4,11 +4,11 @@
 --- piece of work. A task may wait for what another client brings, or for tasks of another scheduler; these are then
 --- moved on in the same turn.
 
+local awaiting = require "zohocrm.awaiting"
 local core = require "zohocrm.core"
 local errors = require "zohocrm.errors"
 local host = require "zohocrm.hosts.task"
 local nginx = require "zohocrm.hosts.nginx"
-local one_of = require "zohocrm.hosts.any"
 local raise = require "zohocrm.raise"
 
 local M = {}
@@ -19,9 +19,6 @@ local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 
 -- Records that are decoded as one piece of work where there is a budget: some hundredths of a millisecond.
 local PIECE = 2
-
--- Seconds that are slept where tasks wait for several clients, each of which has sockets of its own.
-M.SLICE = 0.002
 
 -- Seconds between two looks at the network within a step that has a budget: a look costs as much as a piece of work.
 local LOOK = 0.001
@@ -196,22 +193,6 @@ local function settle_error(task, err)
   fail(task, err, traceback)
 end
 
---- Several tasks, as something to wait for.
----@class zohocrm.TaskList: zohocrm.TaskState[]
----@field own zohocrm.TaskState[]|nil those that were made to be waited for here: cancelled with who waits
-local List = {}
-List.__index = List
-
---- Whether all of them are done.
-function List:ready()
-  for i = 1, #self do
-    if self[i].co then
-      return false
-    end
-  end
-  return true
-end
-
 --- Cancels what a list's owner has made.
 ---@param list zohocrm.TaskList
 function M.cancel_own(list)
@@ -226,7 +207,7 @@ local function abort(task, err)
   task.observed = true -- by whoever cancels it
   cancel_calls(task)
   fail(task, err, debug.traceback(co))
-  if getmetatable(waits_for) == List then
+  if getmetatable(waits_for) == awaiting.List then
     M.cancel_own(waits_for)
   end
   if close then
@@ -364,7 +345,7 @@ local function move_awaited(scheduler, ends_at)
   for _ = 1, scheduler.live do
     if task.waits_on then
       move_client(task.waits_on, ends_at)
-    elseif getmetatable(task.waits_for) == List then
+    elseif getmetatable(task.waits_for) == awaiting.List then
       worked = turn_list(task.waits_for, ends_at) or worked
     end
     task = task.next
@@ -442,81 +423,6 @@ end
 
 -- ---- waiting for tasks ---------------------------------------------------------------------------------------------
 
-local add_awaited
-
-local function add_awaited_by_list(list, clients, seen)
-  for _, task in ipairs(list) do
-    if task.co and not seen[task.scheduler] then
-      add_awaited(task.scheduler, clients, seen)
-    end
-  end
-end
-
--- Gathers the clients that tasks wait for, there and where their tasks wait for others; and for what they wait. Notes
--- one that an event loop moves on.
-function add_awaited(scheduler, clients, seen)
-  seen[scheduler] = true
-  if scheduler.client and scheduler.client.loop then
-    clients.looped = scheduler.client
-  end
-  local task = scheduler.first
-  for _ = 1, scheduler.live do
-    local client = task.waits_on
-    if client then
-      clients.awaited[#clients.awaited + 1] = task.waits_for
-      if not seen[client] then
-        seen[client], clients[#clients + 1] = true, client
-        clients.looped = client.loop and client or clients.looped
-      end
-    elseif getmetatable(task.waits_for) == List then
-      add_awaited_by_list(task.waits_for, clients, seen)
-    elseif nginx.serves and coroutine.status(task.co) ~= "suspended" then
-      clients.busy = true -- it waits for something of nginx's, and another thread of the request moves it on
-    end
-    task = task.next
-  end
-end
-
--- Sleeps until something may have come.
-local function sleep(clients)
-  if nginx.serves and clients.awaited[1] then
-    return nginx.pause(clients[1], one_of(clients.awaited)) -- each of the others has its own timer
-  elseif clients.busy then
-    return nginx.give_way()
-  elseif not clients[1] then
-    raise("the tasks wait for each other, and would for ever")
-  end
-  for _, client in ipairs(clients) do
-    if not client.core:closed() then
-      client.poll(clients[2] and M.SLICE / #clients or 1)
-    end
-  end
-end
-
--- Lets others of an event loop go on, where there is one to wait in, until something may have come. Gives whether there
--- is.
-local function sleep_in_loop(clients, worked)
-  local client = clients.looped
-  if not client or not client.loop:serves() then
-    return false
-  end
-  if worked then
-    client.loop:give_way(client)
-  elseif clients.awaited[1] then
-    client.loop:pause(client, one_of(clients.awaited))
-  end
-  return worked or clients.awaited[1] ~= nil
-end
-
---- The clients that a scheduler's tasks wait for.
----@param scheduler zohocrm.Scheduler
----@return table clients an array of private parts; `awaited`: for what
-function M.awaited(scheduler)
-  local clients = { awaited = {} }
-  add_awaited(scheduler, clients, {})
-  return clients
-end
-
 --- Moves tasks on until all are done, and sleeps where none can go on.
 ---@param scheduler zohocrm.Scheduler
 function M.run(scheduler)
@@ -532,7 +438,7 @@ function M.run(scheduler)
   while scheduler.live > 0 or scheduler.torn do
     step_number, turn_number = step_number + 1, turn_number + 1
     if not turn(scheduler) and scheduler.live > 0 then
-      sleep(M.awaited(scheduler))
+      awaiting.sleep(awaiting.of(scheduler))
     end
   end
 end
@@ -545,7 +451,7 @@ local function leads_to(list, task, seen)
     end
     if other.co and not seen[other] then
       seen[other] = true
-      if getmetatable(other.waits_for) == List and leads_to(other.waits_for, task, seen) then
+      if getmetatable(other.waits_for) == awaiting.List and leads_to(other.waits_for, task, seen) then
         return true
       end
     end
@@ -556,7 +462,7 @@ end
 --- Waits until tasks are done: in a task by yielding, else by moving them on. Who waits is to see how they ended.
 ---@param list zohocrm.TaskList
 function M.await(list)
-  setmetatable(list, List)
+  setmetatable(list, awaiting.List)
   local current = host.current()
   if current and leads_to(list, current, {}) then
     raise("a task cannot wait for itself, nor for one that waits for it")
@@ -571,10 +477,9 @@ function M.await(list)
       step_number, turn_number = step_number + 1, turn_number + 1
       local worked = turn_list(list)
       if not list:ready() then
-        local clients = { awaited = {} }
-        add_awaited_by_list(list, clients, {})
-        if not sleep_in_loop(clients, worked) and not worked then
-          sleep(clients)
+        local clients = awaiting.of_list(list)
+        if not awaiting.sleep_in_loop(clients, worked) and not worked then
+          awaiting.sleep(clients)
         end
       end
     end
