@@ -99,6 +99,7 @@ local function conf(self, options)
 end
 
 local RUN = [[
+
 cd %s || exit
 %s -p "$PWD/" -c "$PWD/nginx.conf" >start.log 2>&1 </dev/null &
 pid=$!
@@ -121,7 +122,7 @@ end
 
 --- Starts one.
 ---@param options table texts of nginx.conf: `main`, `http`, `server`; Lua: `init`, `init_worker`, `locations` (path ->
---- handler; with "^" before the path, directives); `workers` (1)
+--- handler; with "^" before the path, directives); `workers` (1); `environment`: pairs of name and value
 ---@return table nginx
 function M.start(options)
   local _, folder = assert(shell.capture('umask 077; mktemp -d "${TMPDIR:-/tmp}/zohocrm-nginx.XXXXXX"'))
@@ -129,7 +130,11 @@ function M.start(options)
   self.url = "http://127.0.0.1:" .. self.port
   local found, text = conf(self, options)
   write_file(self.folder .. "/nginx.conf", text)
-  self.pipe = assert(io.popen("unset LD_PRELOAD\n" .. RUN:format(shell.quote(self.folder), shell.quote(found.binary),
+  local exports = { "unset LD_PRELOAD" }
+  for _, pair in ipairs(options.environment or {}) do
+    exports[#exports + 1] = ("export %s=%s"):format(pair[1], shell.quote(pair[2]))
+  end
+  self.pipe = assert(io.popen(table.concat(exports, "\n") .. RUN:format(shell.quote(self.folder), shell.quote(found.binary),
     options.stop_signal or "QUIT"), "w"))
   await(self)
   return self
