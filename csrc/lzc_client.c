@@ -197,11 +197,12 @@ static int l_timeout(lua_State *L)
     return 1;
 }
 
-/* client:attend(): the caller looks at every call that is ready by now. */
+/* client:attend() -> boolean: the caller looks at every call that is ready by now; whether any became so since the
+ * last time. */
 static int l_attend(lua_State *L)
 {
-    zc_client_attend(lzc_client_check(L, 1));
-    return 0;
+    lua_pushboolean(L, zc_client_attend(lzc_client_check(L, 1)));
+    return 1;
 }
 
 /* client:rouse(): makes the descriptor readable until the next poll. */

@@ -91,7 +91,8 @@ zc_status zc_client_new(zc_client **out, const zc_settings *settings, const zc_e
     client->references = 1;
     client->owner = getpid();
     client->env = env != NULL ? *env : zc_env_system;
-    client->due = client->wake_at = client->look_at = HUGE_VAL;
+    client->due = client->wake_at = client->look_at = client->limits_due = HUGE_VAL;
+    client->limits_seen = -HUGE_VAL;
     for (size_t i = 0; i < ZC_SIGNALS; i++)
         client->signals[i].value = -1;
     zc_status status = copy_settings(client, settings, what, why);

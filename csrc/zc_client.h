@@ -158,8 +158,9 @@ size_t zc_client_poll(zc_client *client, double seconds);
  * zc_client_poll has something to do, or when a call was done that zc_client_attend has not heard of. For good once the
  * client is closed. Twice is harmless. */
 void zc_client_watch(zc_client *client, zc_watch *watch);
-/* Says that all calls which are done by now will be looked at: the descriptor need not call for them. */
-void zc_client_attend(zc_client *client);
+/* Says that all calls which are done by now will be looked at: the descriptor need not call for them. Returns whether
+ * any became so since the last time. */
+bool zc_client_attend(zc_client *client);
 /* Makes the descriptor readable until the next poll. */
 void zc_client_rouse(zc_client *client);
 /* Seconds until the clock alone makes the descriptor readable; HUGE_VAL: never. Without a watch HUGE_VAL. */

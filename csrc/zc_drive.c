@@ -91,6 +91,8 @@ void zc_drive(zc_client *client)
     size_t count = zc_watch_take(client->watch, events, EVENTS_MAX);
     if (client->multi == NULL)
         return;
+    if (count > 0)
+        zc_drive_stirred(client);
     for (size_t i = 0; i < count; i++) {
         int what = (events[i].read ? CURL_CSELECT_IN : 0) | (events[i].write ? CURL_CSELECT_OUT : 0);
         curl_multi_socket_action(client->multi, events[i].fd, what, &running);
@@ -139,12 +141,13 @@ void zc_drive_sleep(zc_client *client, double seconds)
     client->news = news;
 }
 
-void zc_client_attend(zc_client *client)
+bool zc_client_attend(zc_client *client)
 {
     bool news = client->news;
     client->news = false;
     if (news && client->watch != NULL)
         zc_drive_alarm(client);
+    return news;
 }
 
 void zc_client_rouse(zc_client *client)

@@ -240,7 +240,8 @@ static CURLcode set_options(CURL *easy, zc_call *call)
     SET(CURLOPT_SOCKOPTFUNCTION, close_on_exec);
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
     SET(CURLOPT_MAXAGE_CONN, CONNECTION_IDLE_MAX);
-    SET(CURLOPT_BUFFERSIZE, 512L * 1024L); /* a page comes in few pieces */
+    /* A page comes in few pieces; but who waits in a loop may have many calls under way, each with a buffer. */
+    SET(CURLOPT_BUFFERSIZE, (client->watch != NULL ? 32L : 512L) * 1024L);
     SET(CURLOPT_SHARE, client->share);
     SET(CURLOPT_PRIVATE, call);
     SET(CURLOPT_ERRORBUFFER, call->error_text);

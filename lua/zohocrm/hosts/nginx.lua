@@ -1,6 +1,7 @@
---- Waiting inside nginx (its Lua module, OpenResty): whoever waits is parked on a semaphore, and the worker goes on with
---- other requests. While calls are under way, one timer for each client moves them on every millisecond; it ends when
---- there is nothing left to move.
+--- Waiting inside nginx (its Lua module, OpenResty): whoever waits is parked on a semaphore, and the worker goes on
+--- with other requests. While calls are under way, one timer for each client moves them on every millisecond; it ends
+--- when there is nothing left to move. The core keeps its sockets in the kernel's list, so that a look at it costs the
+--- same however many calls are under way, and only tells whether any has become ready.
 ---
 --- What may go wrong there has its answer here: a handler can be killed where it waits (its client has gone, or
 --- ngx.thread.kill), without any code of ours running; the timer can be dropped by nginx, when too many run.
@@ -21,6 +22,10 @@ local TICK = 0.001
 
 -- Looks at the sockets between two looks for handlers that were killed.
 local SWEEP = 16
+
+-- Handlers that are woken in one turn of the worker. Each then has its answer decoded, and others want to be served in
+-- between.
+local WAKE_MAX = 8
 
 -- Seconds without a sign of the timer after which a parked handler does its work itself.
 local PATIENCE = 0.25
@@ -71,15 +76,19 @@ end
 ---@field beat number when that last gave a sign
 ---@field distrusts_until number until when no timer is asked for
 ---@field ticks integer
+---@field mixed integer waiters for more than one call, which may be other clients'
+---@field crowded boolean the last look left handlers behind that can go on
 
 local function state_of(client)
-  client.nginx = client.nginx or { waiters = {}, driven = false, beat = 0, distrusts_until = 0, ticks = 0 }
+  client.nginx = client.nginx
+    or { waiters = {}, driven = false, beat = 0, distrusts_until = 0, ticks = 0, mixed = 0, crowded = false }
   return client.nginx
 end
 
 local function enter(state, waiter)
   waiter.position = #state.waiters + 1
   state.waiters[waiter.position] = waiter
+  state.mixed = state.mixed + (type(waiter.object) == "table" and 1 or 0)
 end
 
 local function leave(state, waiter)
@@ -90,6 +99,7 @@ local function leave(state, waiter)
       waiters[position], last.position = last, position
     end
     waiter.position = nil
+    state.mixed = state.mixed - (type(waiter.object) == "table" and 1 or 0)
   end
 end
 
@@ -106,26 +116,39 @@ local function dismiss(state, waiter)
   return lives
 end
 
--- Wakes those whose wait is over. Now and then it looks for those that were killed, too.
-local function wake(state)
+-- Wakes those whose wait is over, but not all in one turn of the worker where many are. Now and then it looks for those
+-- that were killed, too.
+local function wake(state, news)
   local waiters, sweeps = state.waiters, state.ticks % SWEEP == 0
-  for i = #waiters, 1, -1 do
+  if not (news or state.crowded or state.mixed > 0 or sweeps) then
+    return
+  end
+  local woken, i = 0, 1
+  while waiters[i] and woken < WAKE_MAX do
     local waiter = waiters[i]
     if waiter.object:ready() or (sweeps and waiter.semaphore:count() >= 0) then
-      dismiss(state, waiter)
+      woken = woken + 1
+      dismiss(state, waiter) -- the last one takes its place
+    else
+      i = i + 1
     end
   end
+  state.crowded = woken == WAKE_MAX
 end
 
 -- Moves all calls of a client on. Gives whether any are left that somebody may wait for.
 local function tick(client, state)
   state.beat, state.ticks = ngx.now(), state.ticks + 1
-  local closed = client.core:closed()
-  local live = closed and 0 or client.poll(0)
-  if client.shared_rate and not closed then
-    client.shared_rate:step()
+  local core = client.core
+  local live, news = 0, true
+  if not core:closed() then
+    live = client.poll(0)
+    if client.shared_rate then
+      client.shared_rate:step()
+    end
+    news = core:attend()
   end
-  wake(state)
+  wake(state, news)
   -- a worker that is about to end does not stay for calls that nobody waits for
   return state.waiters[1] ~= nil or (live > 0 and not ngx.worker.exiting())
 end
@@ -135,7 +158,7 @@ local function drive(_, client)
   local state = state_of(client)
   local fine, more = pcall(tick, client, state)
   while fine and more do
-    ngx.sleep(TICK)
+    ngx.sleep(state.crowded and 0 or TICK)
     fine, more = pcall(tick, client, state)
   end
   state.driven = false
@@ -157,7 +180,7 @@ local function drive_here(client, state, object)
   state.driven = true
   tick(client, state)
   while not object:ready() do
-    ngx.sleep(TICK)
+    ngx.sleep(state.crowded and 0 or TICK)
     tick(client, state)
   end
   state.driven = false
@@ -167,6 +190,7 @@ end
 --- Notes that a call of the client has started: it is to be moved on, also while nobody waits for it.
 ---@param client table the client's private part
 function M.started(client)
+  client.core:fd() -- from now on the kernel keeps the list
   if client.shared_rate then
     client.shared_rate:step()
   end
