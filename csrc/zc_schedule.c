@@ -258,6 +258,8 @@ static double enforce_limits(zc_client *client)
 {
     double at = now(client);
     double due = HUGE_VAL;
+    if (client->in_flight == 0)
+        return client->limits_due = HUGE_VAL;
     if (client->watch != NULL && at < fmin(client->limits_due, client->limits_seen + SLEEP_MAX))
         return client->limits_due;
     size_t left = client->offline ? 0 : client->in_flight;

@@ -58,8 +58,8 @@ function M.check(what)
   end
   local phase = ngx.get_phase()
   if not CAN_WAIT[phase] then
-    raise(("%s not possible in nginx's phase '%s', which cannot wait%s"):format(what or "a call of the client is", phase,
-      REMEDY[phase] or IN_TIMER))
+    raise(("%s not possible in nginx's phase '%s', which cannot wait%s"):format(what or "a call of the client is",
+      phase, REMEDY[phase] or IN_TIMER))
   end
 end
 

@@ -3,9 +3,9 @@
 ---
 --- A task may run coroutines of its user's, and these may call the client. Their yields belong to whoever resumes
 --- them, so what waits in such a coroutine cannot yield to the scheduler behind that one's back. As a rule it waits
---- like a script, with all calls of the client moving on. Where the coroutine was resumed by `resume` or `wrap` of this
---- file (public as `zohocrm.coroutine`), the wait is handed on to the scheduler through the one who resumed it, who does
---- not see it. Lua's own functions are left as they are: they are not ours to replace.
+--- like a script, with all calls of the client moving on. Where the coroutine was resumed by `resume` or `wrap` of
+--- this file (public as `zohocrm.coroutine`), the wait is handed on to the scheduler through the one who resumed it,
+--- who does not see it. Lua's own functions are left as they are: they are not ours to replace.
 
 local core = require "zohocrm.core"
 local nginx = require "zohocrm.hosts.nginx"
@@ -103,8 +103,8 @@ end
 ---@type number|nil
 M.ends_at = nil
 
---- For work that goes on for long without waiting: in a task, gives way until the next step when this one's time is over
---- or will be in so many seconds.
+--- For work that goes on for long without waiting: in a task, gives way until the next step when this one's time is
+--- over or will be in so many seconds.
 ---@param needed? number seconds; default 0
 function M.breathe(needed)
   if M.ends_at and core.now() + (needed or 0) >= M.ends_at and M.here() then
