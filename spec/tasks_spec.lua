@@ -317,6 +317,21 @@ describe("a step with a budget", function()
     assert.is_true(inside < 160)
   end)
 
+  it("leaves it so, too, where an interruption ends the step", function()
+    local own = collectgarbage("setstepmul", 160)
+    crm:spawn(function() for _ in crm.Leads:each { fields = "id" } do end end)
+    local interrupted = false
+    debug.sethook(function() -- as Ctrl-C does
+      debug.sethook()
+      interrupted = true
+      error("interrupted!", 0)
+    end, "", 100)
+    pcall(crm.step, crm, { budget = 1 })
+    debug.sethook()
+    assert.equal(160, collectgarbage("setstepmul", own))
+    assert.is_true(interrupted)
+  end)
+
   it("with time left does several calls at once where their answers are there", function()
     local task = crm:spawn(function()
       for _ = 1, 5 do crm:org() end

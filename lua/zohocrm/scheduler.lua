@@ -23,6 +23,10 @@ local PIECE = 2
 -- Seconds between two looks at the network within a step that has a budget: a look costs as much as a piece of work.
 local LOOK = 0.001
 
+-- The part of a budget after which no further piece is begun: the last one may take longer than most, where the
+-- collector has its turn in it.
+local SHARE = 0.75
+
 -- The collector's step multiplier in such a step. By Lua 5.4's own setting, 100, a piece of the collector's work takes
 -- milliseconds, by LuaJIT's, 200, each piece of ours brings some tenths of one. By these it keeps up as well, with a
 -- heap that is larger in between. Where Lua 5.4 collects by generations they do nothing.
@@ -414,10 +418,13 @@ function M.step(scheduler, budget)
     return
   end
   local own = scheduler.first and collectgarbage("setstepmul", STEP_MULTIPLIER)
-  turns(scheduler, now() + budget)
+  local fine, interruption = pcall(turns, scheduler, now() + budget * SHARE)
   host.ends_at = nil
   if own then
     collectgarbage("setstepmul", own)
+  end
+  if not fine then
+    error(interruption, 0)
   end
 end
 
