@@ -2,6 +2,9 @@
 --- libcurl frees is its own affair.
 local socket = require("socket")
 
+-- The sanitizer has a copy of the environment of its own.
+if (os.getenv("ZOHOCRM_BUILD") or ""):find("asan", 1, true) then return end
+
 -- The interpreter that runs this spec, by its own command line.
 local function interpreter()
   local i = 0
