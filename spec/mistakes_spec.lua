@@ -1,6 +1,8 @@
 --- Calls that can never be right raise at the caller's own line, name the fault and list what would be right. Nothing is sent.
 local zohocrm = require("zohocrm")
 
+local c = zohocrm.criteria
+
 local sent
 local crm = zohocrm.new {
   sandbox = {
@@ -80,6 +82,10 @@ local mistakes = {
   { "an option of another call", function() crm.Leads:create({ Last_Name = "a" }, { duplicate_check_fields = { "Email" } }) end,
     "create: unknown option 'duplicate_check_fields'" },
   { "a search for nothing", function() crm.Leads:search {} end, "search needs one of criteria, email, phone and word, and has none" },
+  { "options beside the condition of a search", function() crm.Leads:search(c.City:equals "Oslo", { fields = "id" }) end,
+    "search takes one argument: .* search{ criteria = …, fields = … }" },
+  { "options beside the condition of a walk", function() crm.Leads:each("(City:equals:Oslo)", { fields = "id" }) end,
+    "each takes one argument: .* each{ criteria = …, fields = … }" },
   { "a search for two things", function() crm.Leads:search { email = "a@b", word = "xx" } end, "and has email and word" },
   { "a word of one letter", function() crm.Leads:search { word = "x" } end, "word must have at least 2 characters" },
   { "a phone of two digits", function() crm.Leads:search { phone = "12" } end, "phone must have at least 3 characters" },

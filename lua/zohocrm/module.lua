@@ -171,6 +171,14 @@ function Module:list(o)
   return pages.from_answer(answer, field_list(checked.fields))
 end
 
+-- A condition alone takes the place of the options: what stands beside it would be lost without a word.
+local function refuse_second(call, second)
+  if second ~= nil then
+    raise(("%s takes one argument: a condition and options go into one table, %s{ criteria = …, fields = … }"):format(
+      call, call))
+  end
+end
+
 local function search_options(o, rules, call)
   if type(o) == "string" or expression.is(o) or field.name_of(o) then
     o = { criteria = o } -- a bare string or a built expression; what is half of one shall be called that
@@ -201,10 +209,12 @@ end
 --- `page`,
 --- `per_page`, `sort_by`, `sort_order`, `converted`, `approved`, `cvid`. A bare string or a built expression is the
 --- criteria
+---@param ... nil nothing: options stand in the table
 ---@return table|nil page
 ---@return zohocrm.Error|nil
-function Module:search(o)
+function Module:search(o, ...)
   local client = client_of(self, "search")
+  refuse_second("search", ...)
   local checked = search_options(o, search_rules, "search")
   local fine, mistake = checked_first(self, client, "search " .. self.name, checked, condition_of(o))
   if not fine then
@@ -251,8 +261,9 @@ local function page_size(checked, limit)
   return tonumber(checked.per_page or 200)
 end
 
-local function plan(self, o, call)
+local function plan(self, call, o, ...)
   local client = client_of(self, call)
+  refuse_second(call, ...)
   local searching = is_search(o)
   local checked
   if searching then
@@ -296,25 +307,28 @@ end
 --- had. Past record 2,000 it goes on by page_token.
 ---@param o table|string the options of `list`, or of `search` when `criteria`, `email`, `phone` or `word` is
 --- among them; `limit`: records at the most
+---@param ... nil nothing: options stand in the table
 ---@return zohocrm.Walk
-function Module:pages(o)
-  return walk.pages(plan(self, o, "pages"))
+function Module:pages(o, ...)
+  return walk.pages(plan(self, "pages", o, ...))
 end
 
 --- Walks all records lazily: `for lead in crm.Leads:each{ fields = … } do`. Raises a zohocrm.Error when a page
 --- cannot be had.
 ---@param o table|string see `pages`
+---@param ... nil nothing: options stand in the table
 ---@return zohocrm.Walk
-function Module:each(o)
-  return walk.each(plan(self, o, "each"))
+function Module:each(o, ...)
+  return walk.each(plan(self, "each", o, ...))
 end
 
 --- All records in one array.
 ---@param o table|string see `pages`
+---@param ... nil nothing: options stand in the table
 ---@return table|nil page an array with `.info.count`
 ---@return zohocrm.Error|nil
-function Module:all(o)
-  local p = plan(self, o, "all")
+function Module:all(o, ...)
+  local p = plan(self, "all", o, ...)
   local all, err = walk.all(p)
   if not all then
     return nil, err
