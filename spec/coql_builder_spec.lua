@@ -198,8 +198,8 @@ describe("zohocrm.coql", function()
       { function() leads.limit(5) end, "call it as query:limit(…), with a colon" },
       { function() leads:where "" end, "where has an empty string; leave it out to have all records" },
       { function() leads:where {} end, 'where takes a condition, such as c.City:equals "Oslo", or a string, not a table' },
-      { function() leads:where(c.City) end, 'where takes a condition, such as c.City:equals "Oslo", or a string, not a table' },
-      { function() leads:where(true) end, 'where takes a condition, such as c.City:equals "Oslo", or a string, not a boolean' },
+      { function() leads:where(c.City) end, 'where is a field, not a condition: say what holds for it, such as c.City:equals "Oslo"' },
+      { function() leads:where(true) end, "where is true instead of a condition; Lua's own == gives these: write c.City:equals \"Oslo\"" },
       { function() leads:where "A = 1":where(c.B:equals(1)) end, "the query has a where clause already, and one that is a string cannot be combined; "
         .. "write all of it there" },
       { function() leads:where(c.B:equals(1)):where "A = 1" end, "the query has a where clause already, and one that is a string cannot be combined; "

@@ -1,7 +1,7 @@
 --- Calls that can never be right raise at the caller's own line, name the fault and list what would be right. Nothing is sent.
 local zohocrm = require("zohocrm")
 
-local c = zohocrm.criteria
+local c, coql = zohocrm.criteria, zohocrm.coql
 
 local sent
 local crm = zohocrm.new {
@@ -86,6 +86,14 @@ local mistakes = {
     "search takes one argument: .* search{ criteria = …, fields = … }" },
   { "options beside the condition of a walk", function() crm.Leads:each("(City:equals:Oslo)", { fields = "id" }) end,
     "each takes one argument: .* each{ criteria = …, fields = … }" },
+  { "a search by Lua's own ==", function() crm.Leads:search(c.City == "Oslo") end,
+    "search: criteria is false instead of a condition; Lua's own == gives these: write c.City:equals" },
+  { "a walk by Lua's own ==", function() crm.Leads:each(c.City == "Oslo") end, "each: criteria is false instead of a condition" },
+  { "a scan by Lua's own ==", function() crm.Leads:scan { fields = "id", where = c.City == "Oslo" } end, "scan: where is false instead" },
+  { "a query by Lua's own ==", function() coql.select { "id" }:from("Leads"):where(c.City == "Oslo") end, "where is false instead" },
+  { "a check by Lua's own ==", function() crm.Leads:check(c.City == "Oslo") end, "check: criteria is false instead" },
+  { "a search by a field", function() crm.Leads:search(c.City) end, "search: criteria is a field, not a condition: say what holds for it" },
+  { "a scan by a field", function() crm.Leads:scan { fields = "id", where = c.City } end, "scan: where is a field, not a condition" },
   { "a search for two things", function() crm.Leads:search { email = "a@b", word = "xx" } end, "and has email and word" },
   { "a word of one letter", function() crm.Leads:search { word = "x" } end, "word must have at least 2 characters" },
   { "a phone of two digits", function() crm.Leads:search { phone = "12" } end, "phone must have at least 3 characters" },

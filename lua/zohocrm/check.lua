@@ -345,12 +345,13 @@ function M.install(Module, client_of)
   --- cannot be had
   function Module:check(what)
     local client = client_of(self, "check")
-    if type(what) == "string" or expression.is(what) then
+    if type(what) == "string" or type(what) == "boolean" or expression.is(what) then
       what = { criteria = what }
     end
     local checked = options.check(what, check_options, "check")
     local criteria = checked.criteria
     if criteria ~= nil and type(criteria) ~= "string" and not expression.is(criteria) then
+      expression.refuse_half(criteria, "check: criteria")
       raise(("check: criteria must be a condition such as c.City:equals \"Oslo\", or a string, not a %s"):format(
         type(criteria)))
     end

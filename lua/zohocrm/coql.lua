@@ -247,6 +247,7 @@ function Query:where(condition)
     end
     return with(parts, "where", condition)
   elseif not expression.is(condition) then
+    expression.refuse_half(condition, "where")
     raise(("where takes a condition, such as c.City:equals \"Oslo\", or a string, not %s"):format(described(condition)))
   end
   if parts.where then

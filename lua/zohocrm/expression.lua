@@ -51,21 +51,30 @@ function M.condition(field, operator, values)
   return new({ field = field, operator = operator, values = values })
 end
 
--- What stands in the place of a condition, and what to write instead.
-local function refuse_member(value, what)
-  if type(value) == "string" then
-    raise(("%s is a string, which could not be kept in its place among conditions: build it, such as "
-      .. 'c.City:equals "Oslo", or write the whole criteria as one string'):format(what))
-  elseif type(value) == "boolean" then
+--- Says what stands in the place of a condition, and what to write instead, where that is the half of one: what Lua's
+--- own == gives, or a field.
+---@param value any
+---@param what string begins the message
+function M.refuse_half(value, what)
+  if type(value) == "boolean" then
     raise(("%s is %s instead of a condition; Lua's own == gives these: write c.City:equals \"Oslo\""):format(what,
       tostring(value)))
-  elseif value == nil then
-    raise(("%s is nil instead of a condition; leave out what does not apply: collect the conditions in an array, "
-      .. "c.all(array)"):format(what))
   end
   local meta = type(value) == "table" and getmetatable(value)
   if type(meta) == "table" and meta.__name == "zohocrm.Field" then
     raise(("%s is a field, not a condition: say what holds for it, such as c.City:equals \"Oslo\""):format(what))
+  end
+end
+
+-- What stands in the place of a condition, and what to write instead.
+local function refuse_member(value, what)
+  M.refuse_half(value, what)
+  if type(value) == "string" then
+    raise(("%s is a string, which could not be kept in its place among conditions: build it, such as "
+      .. 'c.City:equals "Oslo", or write the whole criteria as one string'):format(what))
+  elseif value == nil then
+    raise(("%s is nil instead of a condition; leave out what does not apply: collect the conditions in an array, "
+      .. "c.all(array)"):format(what))
   end
   raise(("%s is a %s, not a condition such as c.City:equals \"Oslo\""):format(what, type(value)))
 end

@@ -180,7 +180,7 @@ local function refuse_second(call, second)
 end
 
 local function search_options(o, rules, call)
-  if type(o) == "string" or expression.is(o) or field.name_of(o) then
+  if type(o) == "string" or type(o) == "boolean" or expression.is(o) or field.name_of(o) then
     o = { criteria = o } -- a bare string or a built expression; what is half of one shall be called that
   end
   local checked = options.check(o, rules, call)
@@ -246,7 +246,7 @@ local resume_rules = {
 
 local function is_search(o)
   if type(o) ~= "table" then
-    return type(o) == "string"
+    return type(o) == "string" or type(o) == "boolean"
   end
   return expression.is(o) or field.name_of(o) ~= nil
     or o.criteria ~= nil or o.email ~= nil or o.phone ~= nil or o.word ~= nil

@@ -166,6 +166,7 @@ kinds = {
     if expression.is(value) then
       return expression.to_criteria(value, what)
     elseif type(value) ~= "string" then
+      expression.refuse_half(value, what)
       raise(("%s must be a condition, such as c.City:equals \"Oslo\", or a string, not %s"):format(what,
         M.kind_of(value)))
     end

@@ -52,6 +52,7 @@ local function where_text(where)
     end
     return "(" .. where .. ")"
   end
+  expression.refuse_half(where, "scan: where")
   raise(('scan: where takes a condition, such as c.City:equals "Oslo", or the text of one, not %s'):format(
     where == "" and "an empty string" or type(where) == "string" and "blanks" or "a " .. type(where)))
 end
