@@ -305,7 +305,9 @@ function meta.__index(self, name)
     end
     table.sort(known)
     local hint = suggest.hint(name, known)
-    if hint == "" then
+    if modules.class[name] then
+      raise(("the client has no '%s', but modules have: crm.Leads:%s(…)"):format(name, name))
+    elseif hint == "" then
       hint = ("; did you mean the module crm.%s?"):format((name:gsub("^%l", string.upper)))
     end
     raise(("the client has no '%s'%s (modules have capitals; crm:module \"name\" takes any name)"):format(name, hint))

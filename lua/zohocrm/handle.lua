@@ -9,8 +9,9 @@ local M = {}
 --- The metamethod `__index` of a handle.
 ---@param methods table<string, function>
 ---@param what string for the message: "a module"
+---@param synonyms? table<string, string> see `suggest.hint`
 ---@return fun(self: table, name: any): function|nil
-function M.index(methods, what)
+function M.index(methods, what, synonyms)
   return function(_, name)
     local method = methods[name]
     if method == nil and type(name) == "string" then
@@ -19,7 +20,7 @@ function M.index(methods, what)
         known[#known + 1] = method_name
       end
       table.sort(known)
-      raise(("%s has no '%s'%s (it has %s)"):format(what, name, suggest.hint(name, known),
+      raise(("%s has no '%s'%s (it has %s)"):format(what, name, suggest.hint(name, known, synonyms),
         table.concat(known, ", ")))
     end
     return method

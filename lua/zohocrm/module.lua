@@ -23,7 +23,12 @@ local Module = {}
 local NAME = {}
 
 local meta = { __name = "zohocrm.Module", __newindex = handle.newindex("a module") }
-local method_of = handle.index(Module, "a module")
+-- What other libraries call it.
+local synonyms = {
+  insert = "create", add = "create", save = "upsert", edit = "update", modify = "update", remove = "delete",
+  find = "search", query = "search", where = "search", read = "get", fetch = "get", iterate = "each", walk = "each",
+}
+local method_of = handle.index(Module, "a module", synonyms)
 
 function meta.__index(self, name)
   if name == "name" then
@@ -37,8 +42,11 @@ function meta:__tostring()
 end
 
 function meta:__call()
-  raise(("'%s' is a module, not a call; methods of the client are in lower case, crm:%s()"):format(self.name,
-    self.name:lower()))
+  local method = self.name:lower()
+  if rawget(Module, method) then
+    raise(("'%s' is a module, not a call; did you mean crm.Leads:%s(…)?"):format(self.name, method))
+  end
+  raise(("'%s' is a module, not a call; methods of the client are in lower case, crm:%s()"):format(self.name, method))
 end
 
 local PER_PAGE = { kind = "integer", least = 1, most = 200 }
@@ -119,6 +127,14 @@ local function field_list(text)
   return text and names or nil
 end
 
+-- What is not among the options of a list.
+local CONDITIONS = "; crm.Leads:search{…} and crm.Leads:each{…} find by it"
+local not_of_list = {
+  criteria = CONDITIONS, email = CONDITIONS, phone = CONDITIONS, word = CONDITIONS,
+  where = "; crm.Leads:search{ criteria = … } and crm.Leads:each{ criteria = … } find by conditions",
+}
+local not_of_walk = { where = "; did you mean 'criteria'?" }
+
 local function no_two_pagings(checked, call)
   if checked.page and checked.page_token then
     raise(("%s: page and page_token exclude each other; use page for the first 2,000 records, page_token beyond")
@@ -158,7 +174,7 @@ end
 ---@return zohocrm.Error|nil
 function Module:list(o)
   local client = client_of(self, "list")
-  local checked = options.check(o, list_rules, "list")
+  local checked = options.check(o, list_rules, "list", not_of_list)
   no_two_pagings(checked, "list")
   local fine, mistake = checked_first(self, client, "list " .. self.name, checked)
   if not fine then
@@ -269,7 +285,7 @@ local function plan(self, call, o, ...)
   if searching then
     checked = search_options(o, walk_search_rules, call)
   else
-    checked = options.check(o, walk_list_rules, call)
+    checked = options.check(o, walk_list_rules, call, not_of_walk)
   end
   no_two_pagings(checked, call)
   local limit, prefetch = tonumber(checked.limit), tonumber(checked.prefetch)

@@ -317,15 +317,41 @@ local function meant(given, rules)
   return option and ('; did you mean { %s = "%s" }?'):format(option, given) or ""
 end
 
+-- What other libraries call it.
+local synonyms = {
+  limit = "per_page", count = "per_page", page_size = "per_page", pageSize = "per_page", where = "criteria",
+  criteria = "where", order_by = "sort_by", sort = "sort_by", order = "sort_order", select = "fields",
+  columns = "fields", key = "api_key", token = "api_key", url = "gateway_url", base_url = "gateway_url",
+}
+
+-- What only a client takes, as far as it is sought in calls.
+local of_client = { concurrency = true, connect_timeout = true, max_retry_wait = true, proxy = true, rate = true }
+
+-- What is wrong with an option that there is not, as a part of a sentence.
+local function unknown_hint(name, value, rules, known)
+  if of_client[name] then
+    return "; it is an option of zohocrm.new"
+  elseif type(name) == "string" then
+    return suggest.hint(name, known, synonyms)
+  end
+  local meant_name = expression.is(value) and (rules.criteria and "criteria" or rules.where and "where")
+    or type(value) == "string" and rules.fields and "fields"
+  return meant_name and ("; options have names: %s = …"):format(meant_name) or "; options have names"
+end
+
 --- Checks a table of options. Unknown names, wrong types and missing required options raise.
 ---@param given table|nil
 ---@param rules table name -> rule
 ---@param call string for messages: "list", "zohocrm.new"
+---@param elsewhere? table<string, string> what to say of options that others take
 ---@return table checked name -> checked value; a copy
-function M.check(given, rules, call)
+function M.check(given, rules, call, elsewhere)
   local checked = {}
   if given == nil then
     given = {}
+  elseif expression.is(given) then
+    raise(("%s takes a table of options, not a condition%s"):format(call,
+      rules.where and "; did you mean { where = … }?" or elsewhere and elsewhere.criteria or ""))
   elseif type(given) ~= "table" then
     raise(("%s takes a table of options, not a %s%s"):format(call, type(given), meant(given, rules)))
   end
@@ -333,7 +359,7 @@ function M.check(given, rules, call)
     local rule = rules[name]
     if not rule then
       local known = sorted_keys(rules)
-      local hint = type(name) == "string" and suggest.hint(name, known) or ""
+      local hint = elsewhere and elsewhere[name] or unknown_hint(name, value, rules, known)
       raise(("%s: unknown option '%s'%s (it takes %s)"):format(call, tostring(name), hint, table.concat(known, ", ")))
     end
     checked[name] = kinds[rule.kind](value, rule, call .. ": " .. name)

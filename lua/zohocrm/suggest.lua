@@ -59,9 +59,14 @@ end
 --- A sentence part such as `; did you mean 'fields'?`, or "" when nothing is near.
 ---@param wrong string
 ---@param names string[]
+---@param synonyms? table<string, string> what is near in meaning, not in letters; those that are no names do not count
 ---@return string
-function M.hint(wrong, names)
-  local nearest = M.nearest(wrong, names, 1)[1]
+function M.hint(wrong, names, synonyms)
+  local meant, nearest = synonyms and synonyms[wrong], nil
+  for _, name in ipairs(names) do
+    nearest = nearest or name == meant and name or nil
+  end
+  nearest = nearest or M.nearest(wrong, names, 1)[1]
   return nearest and ("; did you mean '%s'?"):format(nearest) or ""
 end
 
