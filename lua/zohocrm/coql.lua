@@ -97,6 +97,9 @@ end
 
 local function aggregate(name)
   return function(of)
+    if of == M then
+      raise(("call it as coql.%s(…), with a dot"):format(name))
+    end
     return new_column { text = ("%s(%s)"):format(name:upper(), name_text(of, ("coql.%s: the field"):format(name))),
       aggregate = true }
   end
@@ -199,9 +202,15 @@ end
 --- Begins a query.
 ---@param columns string|zohocrm.Column|(string|zohocrm.Column|zohocrm.Field)[] API names, dotted ones through lookups;
 --- aggregates such as `coql.sum "Amount"`. The answer also has the id, unless there are aggregates
+---@param ... nil nothing: many columns are an array
 ---@return zohocrm.Query
-function M.select(columns)
+function M.select(columns, ...)
   local what, texts, seen, single = "coql.select", {}, {}, {}
+  if columns == M then
+    raise("call it as coql.select{…}, with a dot")
+  elseif select("#", ...) > 0 then
+    raise("coql.select takes one argument; many columns go into an array, coql.select{ \"Last_Name\", … }")
+  end
   for i, value in ipairs(names_of(columns, what)) do
     local column = column_of(value)
     texts[i] = column and tostring(value) or name_text(value, ("%s: column %d"):format(what, i))

@@ -49,6 +49,9 @@ function M.read_id(value, what)
     return nil, ('%s is the number %s, which cannot hold a record id exactly; write it as a string, '
       .. '"7243485000000597000"'):format(what, tostring(value))
   end
+  if type(value) == "table" and value.id ~= nil then
+    return nil, ("%s is a record; pass its id, record.id"):format(what)
+  end
   return nil, ('%s must be a record id, a string such as "7243485000000597000", not %s')
     :format(what, value == "" and "an empty string" or value == nil and "nil"
       or type(value) == "string" and display(value) or "a " .. type(value))

@@ -11,6 +11,7 @@ local errors = require "zohocrm.errors"
 local handle = require "zohocrm.handle"
 local host = require "zohocrm.hosts.task"
 local raise = require "zohocrm.raise"
+local is_page = require("zohocrm.results").is_page
 local schedulers = require "zohocrm.scheduler"
 local suggest = require "zohocrm.suggest"
 
@@ -103,10 +104,12 @@ function meta:__tostring()
   return ("zohocrm task (%s)"):format(word)
 end
 
--- What callable tables come to, as coroutines take functions only.
+-- What callable tables come to, as coroutines take functions only. A page can be called, too, but only explains itself.
 local function as_function(value)
   if type(value) == "function" then
     return value
+  elseif is_page(value) then
+    return nil
   end
   local mt = type(value) == "table" and getmetatable(value)
   if type(mt) == "table" and mt.__call then
@@ -115,6 +118,12 @@ local function as_function(value)
     end
   end
   return nil
+end
+
+-- What stands in the place of a function, for messages.
+local function described(value)
+  return is_page(value) and "the result of a call; wrap the call, function() return … end"
+    or value == nil and "nil" or "a " .. type(value)
 end
 
 -- ---- the client's methods ------------------------------------------------------------------------------------------
@@ -174,7 +183,7 @@ function M.install(Client, client_of)
     local client = client_of(self, "spawn")
     local body = as_function(f)
     if not body then
-      raise(("spawn takes a function and its arguments, not a %s"):format(type(f)))
+      raise(("spawn takes a function and its arguments, not %s"):format(described(f)))
     end
     if client.core:closed() then
       raise("the client is closed")
@@ -246,8 +255,10 @@ local function start(...)
     local value = select(i, ...)
     bodies[i] = as_function(value)
     list[i] = getmetatable(value) == meta and rawget(value, STATE) or nil
-    if not bodies[i] and not list[i] then
-      raise(("gather takes functions and tasks; argument %d is a %s"):format(i, type(value)))
+    if type(value) == "table" and rawget(value, "gather") == M.gather then
+      raise("call it as zohocrm.gather(…), with a dot")
+    elseif not bodies[i] and not list[i] then
+      raise(("gather takes functions and tasks; argument %d is %s"):format(i, described(value)))
     end
   end
   -- the functions that a task gathers are its client's tasks, so that its steps move them on

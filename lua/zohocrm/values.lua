@@ -87,6 +87,13 @@ local function read_day(t, what)
   return days
 end
 
+-- Called with a colon, it is given the library first, which has it under the name it is called by.
+local function refuse_library(t, name, own)
+  if type(t) == "table" and rawget(t, name) == own then
+    raise(("call it as zohocrm.%s(…), with a dot"):format(name))
+  end
+end
+
 local function refuse(value, what)
   raise(("%s takes seconds since 1970 or a table (%s), not %s; ISO 8601 strings need no conversion"):format(what,
     EXAMPLES[what:match("%a+$")], value == nil and "nil" or "a " .. (M.kind(value) or type(value))))
@@ -161,6 +168,7 @@ end
 ---@return zohocrm.Date immutable; tostring gives `2026-02-06`; `==`, `<`, `<=` compare
 function M.date(t)
   local what, days = "zohocrm.date", nil
+  refuse_library(t, "date", M.date)
   if type(t) == "number" then
     t = read_instant(t, what)
     days = floor((t + local_offset(t)) / 86400)
@@ -191,6 +199,7 @@ end
 ---@return zohocrm.DateTime immutable; tostring gives `2026-02-06T01:10:56-08:00`; `==`, `<`, `<=` compare instants
 function M.datetime(t, offset)
   local what, instant = "zohocrm.datetime", nil
+  refuse_library(t, "datetime", M.datetime)
   if offset ~= nil then
     offset = read_offset(offset, what)
   end

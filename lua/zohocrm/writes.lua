@@ -196,6 +196,9 @@ local function id_source(ids)
   if not single and ids.id ~= nil then
     raise("delete: this is a record; pass its id, delete(record.id), or an array of ids")
   end
+  if results.is_page(ids) then
+    raise("delete: this is a page of records; pass an array of their ids")
+  end
   local list = single and { options.id(ids, "delete: the id") } or ids
   local count = options.length(list, "delete: the list of ids", "delete: id %d")
   local texts, list_ids = read_array(list, count, function(id, i)
