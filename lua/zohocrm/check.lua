@@ -301,6 +301,11 @@ local check_options = options.merge(options.call, {
   refresh = { kind = "boolean" },
 })
 
+-- A record in the place of the options.
+local not_of_check = setmetatable({}, { __index = function(_, name)
+  return type(name) == "string" and name:find("^%u") and "; a record is checked by check{ create = { … } }" or nil
+end })
+
 -- The records that are to be checked, by verb.
 local function records_of(checked)
   local all = {}
@@ -348,7 +353,7 @@ function M.install(Module, client_of)
     if type(what) == "string" or type(what) == "boolean" or expression.is(what) then
       what = { criteria = what }
     end
-    local checked = options.check(what, check_options, "check")
+    local checked = options.check(what, check_options, "check", not_of_check)
     local criteria = checked.criteria
     if criteria ~= nil and type(criteria) ~= "string" and not expression.is(criteria) then
       expression.refuse_half(criteria, "check: criteria")

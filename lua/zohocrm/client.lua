@@ -47,7 +47,7 @@ local new_rules = {
   clock = { kind = "any" },
   sandbox = { kind = "any" },
   shared_rate = { kind = "string" },
-  host = { kind = "choice", choices = loops.names },
+  host = { kind = "choice", choices = loops.names, otherwise = ", or leave it out in scripts and in nginx" },
 }
 
 --- What every call takes, for this call only.
@@ -373,7 +373,8 @@ local function new(given)
       plain.rate = 0
     end
   elseif given ~= nil then
-    raise(("zohocrm.new takes a table of options, not a %s"):format(type(given)))
+    raise(("zohocrm.new takes a table of options, not a %s%s"):format(type(given),
+      type(given) == "string" and "; did you mean { api_key = … }?" or ""))
   end
   local checked = options.check(plain, new_rules, "zohocrm.new")
   local sandbox = sandbox_from(checked.sandbox)

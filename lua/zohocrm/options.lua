@@ -145,7 +145,7 @@ local function choose(value, rule, what)
     end
   end
   local shown = type(value) == "string" and "'" .. value .. "'" or tostring(value)
-  raise(("%s cannot be %s; choose one of %s%s"):format(what, shown, quoted(rule.choices),
+  raise(("%s cannot be %s; choose one of %s%s%s"):format(what, shown, quoted(rule.choices), rule.otherwise or "",
     type(value) == "string" and suggest.hint(value, rule.choices) or ""))
 end
 

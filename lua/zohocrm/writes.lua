@@ -137,6 +137,11 @@ local function is_record(value, name)
   if type(value.data) == "table" then -- as the API's own documentation has it; fields have capitals
     raise(("%s: pass the records themselves, %s{ { … }, { … } }; 'data' is put around them for you"):format(name, name))
   end
+  for _, option in ipairs { "duplicate_check_fields", "trigger" } do
+    if type(value[option]) == "table" then
+      raise(("%s: %s is an option, not a field: %s({ … }, { %s = { … } })"):format(name, option, name, option))
+    end
+  end
   return true
 end
 
