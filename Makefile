@@ -169,6 +169,12 @@ run-demo: all
 	@LUA_PATH="$(TREE_PATH)" LUA_CPATH="$(BUILD)/?.so;;" $(LUA) -e \
 	  'os.exit(require("zohocrm.sandbox.server").with("$(LUA) examples/quickstart.lua"))'
 
+.PHONY: repl run-repl
+repl: deps ## a prompt of Lua that finds the library (LUA=luajit)
+	@$(SUBMAKE) run-repl
+run-repl: all
+	@LUA_PATH="$(TREE_PATH)" LUA_CPATH="$(BUILD)/?.so;;" exec $(LUA) -i
+
 PORT ?= 8080
 .PHONY: example-openresty
 example-openresty: deps ## serve the lead form of examples/openresty until Ctrl-C (PORT=8080)

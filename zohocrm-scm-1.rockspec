@@ -8,7 +8,7 @@ description = {
   summary = "Zoho CRM v8 client with a C core on libcurl",
   detailed = [[
     Records, search, bulk writes and metadata of Zoho CRM through the Maton gateway: blocking in scripts,
-    non-blocking in nginx and frame loops, with a sandbox to try and test against.]],
+    non-blocking in nginx, event loops and frame loops, with a sandbox to try and test against.]],
   license = "MIT",
   labels = { "zoho", "crm", "http" },
 }

@@ -353,7 +353,8 @@ end
 --- which all workers together keep to the rate, see `zohocrm.hosts.shared_rate`; one for each API key), `concurrency`
 --- (10), `max_response_bytes` (64 MiB), `ca_file` (PEM), `proxy`, `user_agent`, `on_request` (called after each call,
 --- once an attempt, with `{ method, path, attempt, status | failure, timeout, seconds }`; its errors are ignored),
---- `check` (true: records and queries are checked against the module's metadata first, see `Module:check`), `sandbox`
+--- `check` (true: lists, walks, searches, scans and writes are checked against the module's metadata first, see
+--- `Module:check`; COQL is not), `sandbox`
 --- (true, options of zohocrm.sandbox, or a sandbox: no network at all), `host` ("luv", "cqueues" or
 --- "copas": calls in coroutines of that loop wait without blocking it, see `zohocrm.hosts.loop`; default: nginx in
 --- nginx, else blocking), `clock` (for tests of waiting: `require("zohocrm.core").clock{ random = {0.5} }` stands
