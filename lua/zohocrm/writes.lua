@@ -286,10 +286,9 @@ local Module = {}
 --- iterator gives and cannot be sent has an outcome of kind "invalid" instead of raising. An empty table is an empty
 --- array, also where a record was meant (`{ Last_Name = nil }`): nothing is sent
 ---@param o? table `trigger` (array; `{}` runs no workflow), `apply_feature_execution`, `skip_feature_execution`,
---- `lar_id`, and for many:
+--- `lar_id`, `check` (true: the records are checked against the module's metadata first, see `Module:check`; one with
+--- mistakes is not sent, and has an error of kind "invalid"), and for many:
 ---
---- - `check`: true: the records are checked against the module's metadata first, see `Module:check`. One with mistakes
----   is not sent; its outcome is an error of kind "invalid"
 --- - `on_error`: "continue" (default), or "stop": once a record has failed, no further request is started. What was not
 ---   sent reports kind "cancelled", what is under way is waited for
 --- - `progress(done, total, failed)`: called after each request with numbers of records; `total` is nil for iterators
@@ -309,9 +308,9 @@ end
 --- Updates one record or many; each has its `id`. API: update-records. Two requests with the same id are not under way
 --- at once, so that the later one in the input wins.
 ---@param records table|function see `create`; an empty table is an empty array: nothing is sent
----@param o? table `trigger`, `apply_feature_execution`, `skip_feature_execution`, `if_unmodified_since` (ISO 8601),
---- `repeatable` (true: send it again also when the answer was lost; workflows may then run twice; default false), and
---- for many `on_error`, `progress`, `on_result`, `deadline`, see `create`
+---@param o? table `trigger`, `apply_feature_execution`, `skip_feature_execution`, `check` (see `create`),
+--- `if_unmodified_since` (ISO 8601), `repeatable` (true: send it again also when the answer was lost; workflows may
+--- then run twice; default false), and for many `on_error`, `progress`, `on_result`, `deadline`, see `create`
 ---@return table|nil details or outcome, see `create`
 ---@return zohocrm.Error|nil
 function Module:update(records, o)
