@@ -139,6 +139,8 @@ local mistakes = {
   { "a method by a name of other libraries", function() crm.Leads:insert {} end, "a module has no 'insert'; did you mean 'create'%?" },
   { "a method of modules on the client", function() crm:list("Leads") end,
     "the client has no 'list', but modules have: crm%.Leads:list%(…%)" },
+  { "a module that is called", function() crm.Leads { fields = "id" } end,
+    "'Leads' is a module, not a call; its calls are crm%.Leads:list{…}, crm%.Leads:get%(id%), …" },
   { "a method of modules with a capital", function() crm:List("Leads") end,
     "'List' is a module, not a call; did you mean crm%.Leads:list%(…%)%?" },
   { "a method of the client with a capital", function() crm:Org() end, "'Org' is a module, not a call; .*crm:org%(%)" },

@@ -398,8 +398,9 @@ local function new(given)
     raise("zohocrm.new: " .. refusal)
   end
   local client = {
-    core = core_client, on_request = checked.on_request, sandbox = sandbox, gateway_url = core_client:base("gateway"),
-    concurrency = checked.concurrency or CONCURRENCY, check = checked.check == "true",
+    core = core_client, methods = Client, on_request = checked.on_request, sandbox = sandbox,
+    gateway_url = core_client:base("gateway"), concurrency = checked.concurrency or CONCURRENCY,
+    check = checked.check == "true",
     sandbox_key = sandbox and (not checked.api_key or core_client:key_is(sandbox.api_key)),
   }
   if rate and not sandbox then -- the one in this process has no limit

@@ -41,14 +41,6 @@ function meta:__tostring()
   return ("zohocrm module %s"):format(self.name)
 end
 
-function meta:__call()
-  local method = self.name:lower()
-  if rawget(Module, method) then
-    raise(("'%s' is a module, not a call; did you mean crm.Leads:%s(…)?"):format(self.name, method))
-  end
-  raise(("'%s' is a module, not a call; methods of the client are in lower case, crm:%s()"):format(self.name, method))
-end
-
 local PER_PAGE = { kind = "integer", least = 1, most = 200 }
 local PAGE = { kind = "integer", least = 1, most = 2 ^ 31 }
 local ORDER = { kind = "choice", choices = { "asc", "desc" } }
@@ -99,6 +91,16 @@ local get_rules = options.merge(options.call, { fields = { kind = "fields", most
 -- The key of the private part. Kept in the object itself: a weak table of them would never let go, on LuaJIT, of a
 -- client that its own observer mentions.
 local PRIVATE = {}
+
+function meta:__call()
+  local name, method = self.name, self.name:lower()
+  if rawget(self, PRIVATE).methods[method] then
+    raise(("'%s' is a module, not a call; methods of the client are in lower case, crm:%s()"):format(name, method))
+  elseif rawget(Module, method) then
+    raise(("'%s' is a module, not a call; did you mean crm.Leads:%s(…)?"):format(name, method))
+  end
+  raise(("'%s' is a module, not a call; its calls are crm.%s:list{…}, crm.%s:get(id), …"):format(name, name, name))
+end
 
 --- Makes a handle. Users write `crm.Leads` or `crm:module "Leads"`.
 ---@param client table the client's private part
