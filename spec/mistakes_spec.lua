@@ -265,13 +265,24 @@ describe("a caller's mistake raises:", function()
   end)
 end)
 
-describe("a Lua without lua-cjson", function()
-  it("is told what is missing", function()
+describe("a Lua that lacks a C module", function()
+  -- What the library says of it when it is required.
+  local function refusal(preparation)
     local shell = require("zohocrm.sandbox.server.shell")
     local interpreter = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match("%d+%.%d+")
-    local program = [[package.cpath = ""; print(select(2, pcall(require, "zohocrm")))]]
+    local program = preparation .. [[ package.cpath = ""; print(select(2, pcall(require, "zohocrm")))]]
     local status, output = shell.capture(("LUA_PATH=%s %s -e %s"):format(shell.quote(package.path), interpreter, shell.quote(program)))
     assert.equal(0, status)
+    return output
+  end
+
+  it("is told how to build and to find the core", function()
+    assert.matches("^zohocrm's core, zohocrm/core%.so, is not found for Lua[^\n]*: build and install it %(make[^\n]* install%), "
+      .. "or have build/5%.%d/%?%.so in LUA_CPATH\n$", refusal("package.preload.cjson = function() return {} end"))
+  end)
+
+  it("is told that lua-cjson is missing", function()
+    local output = refusal("")
     assert.matches("^zohocrm needs lua%-cjson, which Lua 5%.%d does not find %(Debian: apt install lua%-cjson; [^\n]*\n$", output)
   end)
 end)

@@ -11,6 +11,15 @@ if not has_cjson then
     .. "LuaRocks: luarocks install lua-cjson)"):format(_VERSION) or refusal, 0)
 end
 
+local has_core, failure = pcall(require, "zohocrm.core")
+if not has_core then
+  local absent = tostring(failure):find("module 'zohocrm.core' not found", 1, true)
+  local jit = rawget(_G, "jit") ~= nil
+  error(absent and ("zohocrm's core, zohocrm/core.so, is not found for %s: build and install it (make%s install), or "
+    .. "have build/%s/?.so in LUA_CPATH"):format(jit and "LuaJIT" or _VERSION, jit and " LUA=luajit" or "",
+    _VERSION:match("%d+%.%d+")) or failure, 0)
+end
+
 local client = require "zohocrm.client"
 local coql = require "zohocrm.coql"
 local core = require "zohocrm.core"
