@@ -43,6 +43,7 @@ struct zc_client {
     zc_watch *watch;    /* lent by who waits in a loop of his own; NULL: nobody does */
     double limits_due;  /* no attempt under way has taken too long before this */
     double limits_seen; /* when that was found out */
+    bool limits_stale;  /* bytes may have come or gone since */
     double due;         /* when the clock alone makes something possible, as it was last known */
     double wake_at;     /* what the watch's timer is set to, by the system's clock; HUGE_VAL: off */
     bool news;          /* a call was done, and who waits has not been told */

@@ -34,6 +34,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *d
 static void look_at_all(zc_client *client)
 {
     int running = 0;
+    client->limits_stale = true;
 #if defined __GNUC__
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
@@ -91,8 +92,10 @@ void zc_drive(zc_client *client)
     size_t count = zc_watch_take(client->watch, events, EVENTS_MAX);
     if (client->multi == NULL)
         return;
-    if (count > 0)
+    if (count > 0) {
+        client->limits_stale = true;
         zc_drive_stirred(client);
+    }
     for (size_t i = 0; i < count; i++) {
         int what = (events[i].read ? CURL_CSELECT_IN : 0) | (events[i].write ? CURL_CSELECT_OUT : 0);
         curl_multi_socket_action(client->multi, events[i].fd, what, &running);

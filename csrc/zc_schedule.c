@@ -47,6 +47,7 @@ static void land(zc_call *call)
     zc_http_drop(call);
     zc_rate_release(&client->rate, call->slot);
     client->in_flight--;
+    client->limits_stale = true; /* one that waited for its connection may leave */
 }
 
 /* Ends the call with the verdict that stands in it. */
@@ -155,6 +156,7 @@ static void send_call(zc_call *call)
     client->in_flight++;
     zc_limit which = ZC_LIMIT_NONE;
     client->limits_due = fmin(client->limits_due, next_limit(call, &which));
+    client->limits_stale = true;
     zc_drive_stirred(client);
 }
 
@@ -253,15 +255,19 @@ static void transfer(zc_client *client)
 
 /* Ends the attempts that took too long; what came in time was read before, however late we are. Returns when the next
  * one will have. Hosts that look a thousand times a second do not go over all attempts each time: none has taken too
- * long before limits_due, and when bytes came need not be known any better than that. */
+ * long before limits_due, and when a request left or bytes came need not be known any better than to SLEEP_MAX. That it
+ * must be, as other limits follow from it. */
 static double enforce_limits(zc_client *client)
 {
     double at = now(client);
     double due = HUGE_VAL;
     if (client->in_flight == 0)
         return client->limits_due = HUGE_VAL;
-    if (client->watch != NULL && at < fmin(client->limits_due, client->limits_seen + SLEEP_MAX))
-        return client->limits_due;
+    double look_at = client->limits_seen + SLEEP_MAX;
+    if (client->watch != NULL && at < fmin(client->limits_due, look_at))
+        return client->limits_stale ? fmin(client->limits_due, look_at) : client->limits_due;
+    client->limits_seen = at;
+    client->limits_stale = false;
     size_t left = client->offline ? 0 : client->in_flight;
     for (zc_call *call = client->first; call != NULL && left > 0;) {
         zc_call *next = call->next;
@@ -284,7 +290,6 @@ static double enforce_limits(zc_client *client)
         }
         call = next;
     }
-    client->limits_seen = at;
     client->limits_due = due;
     return due;
 }

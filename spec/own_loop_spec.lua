@@ -150,6 +150,28 @@ describe("a loop of one's own", function()
     faults:stop()
   end)
 
+  -- The limit for a connection is long over by then, or far ahead.
+  it("ends a call that stalls, on a new connection and on one that was there, and in the midst of an answer", function()
+    local faults = fault_server.start()
+    local crm = zohocrm.new { api_key = "key", gateway_url = faults.url, control_url = faults.url, rate = 0, retries = 0 }
+    local fine, part = reply { body = '{"org":[{"id":"1"}]}' }, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n123"
+    faults:script { { { hang = true } }, fine, { { hang = true } }, fine, { part, { hang = true } } }
+    for _, calls in ipairs { 1, 2, 2 } do
+      local began
+      local task = crm:spawn(function()
+        for _ = 2, calls do assert(crm:org()) end
+        began = now()
+        return crm:org { stall_timeout = 0.5 }
+      end)
+      loop(crm)
+      local _, err = task:result()
+      assert.equal("stall", err.timeout)
+      assert.is_true(now() - began < 4, now() - began .. " s")
+    end
+    crm:close()
+    faults:stop()
+  end)
+
   it("ends with the client", function()
     local crm = zohocrm.new { api_key = "key", gateway_url = "http://127.0.0.1:9" }
     local fd = crm:fds()[1].fd
