@@ -317,19 +317,18 @@ describe("a step with a budget", function()
     assert.is_true(inside < 160)
   end)
 
-  it("leaves it so, too, where an interruption ends the step", function()
+  it("leaves the collector and later walks as they were where an error comes out of it", function()
+    local refusing = zohocrm.new { rate = 0, sandbox = { handle = function() error("my mistake", 0) end } }
+    refusing:spawn(function() return refusing:org() end)
+    refusing:step()
     local own = collectgarbage("setstepmul", 160)
-    crm:spawn(function() for _ in crm.Leads:each { fields = "id" } do end end)
-    local interrupted = false
-    debug.sethook(function() -- as Ctrl-C does
-      debug.sethook()
-      interrupted = true
-      error("interrupted!", 0)
-    end, "", 100)
-    pcall(crm.step, crm, { budget = 1 })
-    debug.sethook()
-    assert.equal(160, collectgarbage("setstepmul", own))
-    assert.is_true(interrupted)
+    local fine, err = pcall(refusing.step, refusing, { budget = 1 })
+    local kept = collectgarbage("setstepmul", own)
+    assert.is_false(fine)
+    assert.equal("my mistake", err)
+    assert.equal(160, kept)
+    assert.is_false(require("zohocrm.host").paced())
+    refusing:close()
   end)
 
   it("with time left does several calls at once where their answers are there", function()
