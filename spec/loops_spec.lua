@@ -305,6 +305,27 @@ for _, loop in ipairs(loops) do
       end)
     end)
 
+    it("after an error of the sandbox's own, calls and tasks go on", function()
+      local sandbox, raised = require("zohocrm.sandbox").new(), false
+      crm = zohocrm.new { host = loop.name, sandbox = {
+        api_key = sandbox.api_key,
+        handle = function(_, request)
+          if not raised then
+            raised = true
+            error("a mistake", 0)
+          end
+          return sandbox:handle(request)
+        end,
+      } }
+      local err, org, task = inside(loop, function()
+        local _, mistake = pcall(crm.org, crm)
+        return mistake, crm:org(), crm:spawn(function() return crm:org() end)
+      end)
+      assert.equal("a mistake", err)
+      assert.is_string(org.id)
+      assert.equal(org.id, task:done() and task:result().id)
+    end)
+
     it("a task waits for another client, which knows no loop", function()
       crm = client()
       local plain = client()
@@ -361,6 +382,20 @@ describe("luv", function()
     pipe:close()
     assert.matches("my mistake\nstack traceback:", output)
   end)
+
+  if coroutine.close then -- luacheck: ignore 143 (5.4 only)
+    it("does without a coroutine that was closed while it waited", function()
+      local crm = zohocrm.new { sandbox = true, host = "luv" }
+      local waiting = coroutine.create(function() return crm:org() end)
+      local id
+      assert(coroutine.resume(waiting))
+      coroutine.close(waiting) -- luacheck: ignore 143
+      coroutine.wrap(function() id = assert(crm:org()).id end)()
+      require("luv").run()
+      assert.is_string(id)
+      crm:close()
+    end)
+  end
 end)
 
 describe("luv's callbacks", function()

@@ -84,6 +84,15 @@ local function awaits(self, client)
   return false
 end
 
+-- Whether there is anything left to wait for.
+local function remains(self, client)
+  local own = self.schedulers[client.scheduler] and client.scheduler
+  if client.core:closed() then
+    return awaits(self, client) or own and schedulers.eager(own) or false
+  end
+  return client.moving or own and own.live > 0 or awaits(self, client)
+end
+
 -- Moves a client and all tasks on. Gives whether there is anything left to wait for.
 local function advance(self, client)
   local core = client.core
@@ -93,11 +102,7 @@ local function advance(self, client)
   end
   step_tasks(self, client)
   wake(self, client)
-  local own = self.schedulers[client.scheduler] and client.scheduler
-  if core:closed() then
-    return awaits(self, client) or own and schedulers.eager(own) or false
-  end
-  return client.moving or own and own.live > 0 or awaits(self, client)
+  return remains(self, client)
 end
 
 --- What the loop does when a client's descriptor is readable.
@@ -119,7 +124,8 @@ function Loop:tick(client)
     error(more, 0)
   end
   wake(self, client)
-  return false
+  client.core:rouse() -- what the error kept from going on
+  return remains(self, client)
 end
 
 --- Makes sure that the client is moved on, wherever that can be.

@@ -9,7 +9,7 @@ local uv = require "luv"
 local M = { runs = true }
 
 local isyieldable = coroutine.isyieldable -- luacheck: ignore 143 (not in 5.1)
-local resume, running, yield = coroutine.resume, coroutine.running, coroutine.yield
+local resume, running, status, yield = coroutine.resume, coroutine.running, coroutine.status, coroutine.yield
 
 -- What coroutines raised that the tick under way has resumed.
 local uncaught = {}
@@ -37,6 +37,9 @@ end
 
 function M.wake(waiter)
   waiter.woken = true
+  if status(waiter.co) == "dead" then
+    return -- somebody has closed it
+  end
   local fine, err = resume(waiter.co)
   if not fine then
     uncaught[#uncaught + 1] = type(err) == "string" and debug.traceback(waiter.co, err) or err
