@@ -283,6 +283,25 @@ describe("a step with a budget", function()
     assert.is_true(steps >= 400 / 4, "only " .. steps .. " steps")
   end)
 
+  it("does not take a whole page of a scan for one piece, either", function()
+    for _, parallel in ipairs { 1, 3 } do
+      local large = zohocrm.new { sandbox = { records = { Leads = 4500 } } }
+      local count = 0
+      local task = large:spawn(function()
+        for _ in large.Leads:scan { fields = "Last_Name", parallel = parallel } do count = count + 1 end
+      end)
+      local most = 0
+      while not task:done() do
+        local before = count
+        large:step { budget = 0 }
+        most = math.max(most, count - before)
+      end
+      assert.equal(4500, count)
+      assert.is_true(most <= 16, ("%d records in a step of %d ranges"):format(most, parallel))
+      large:close()
+    end
+  end)
+
   it("is left by a walk also from a coroutine of the task", function()
     local count = 0
     local task = crm:spawn(function()

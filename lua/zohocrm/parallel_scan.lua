@@ -2,14 +2,15 @@
 --- them is split; ids are handed out unevenly, so a range that comes to its end takes half of what the largest one has
 --- left. The last range has no upper end: what is created meanwhile is seen, too.
 
+local host = require "zohocrm.host"
 local id_range = require "zohocrm.id_range"
 local transport = require "zohocrm.transport"
 local walk = require "zohocrm.walk"
 
 local M = {}
 
--- Records between two glances at the network, see `zohocrm.walk`.
-local POLL_EVERY = 64
+-- Records between two glances at the network, and at the time, see `zohocrm.walk`.
+local POLL_EVERY, BREATHE_EVERY = 64, 8
 
 -- A range is worth splitting when it is likely to have so many more calls ahead.
 local CALLS_WORTH = 1.5
@@ -49,6 +50,13 @@ end
 function Scan:close()
   cancel_all(self)
   self.closed, self.page, self.arrived, self.ranges = true, nil, {}, {}
+end
+
+-- Lets libcurl do what it can just now, but in a step of a frame loop, which sees to that by itself.
+local function poll(self)
+  if not host.paced() then
+    self.plan.poll(0)
+  end
 end
 
 -- Asks for the range's next records, no more than are still wanted.
@@ -159,7 +167,7 @@ end
 -- Looks at the network: all that has come has its next call leave. A range has one answer that waits to be decoded, and
 -- one call under way, at the most: who is slow to take records finds no more than that in memory.
 local function look(self)
-  self.plan.poll(0)
+  poll(self)
   local expected, hurried = 0, false
   for _, range in ipairs(self.ranges) do
     local fresh = range.pending and not range.come and transport.ready(range.pending)
@@ -171,7 +179,7 @@ local function look(self)
     end
   end
   if hurried then
-    self.plan.poll(0)
+    poll(self)
   end
 end
 
@@ -183,7 +191,7 @@ local function ask_next(self, range)
   end
   if not range.pending then
     ask(self, range)
-    self.plan.poll(0) -- it leaves before the next answer is decoded
+    poll(self) -- it leaves before the next answer is decoded
   end
 end
 
@@ -357,7 +365,7 @@ local function next_page(self)
     page[i] = nil
   end
   self.delivered = self.delivered + #page
-  self.plan.poll(0) -- what was asked just now leaves before the caller gets to work
+  poll(self) -- what was asked just now leaves before the caller gets to work
   return page[1] and page or nil
 end
 
@@ -386,8 +394,11 @@ function meta:__call()
     position, record = 1, page and page[1]
   end
   self.position = position
-  if position % POLL_EVERY == 0 and not self.failure then
-    look(self)
+  if position % BREATHE_EVERY == 0 then
+    host.breathe()
+    if position % POLL_EVERY == 0 and not self.failure then
+      look(self)
+    end
   end
   return record
 end
