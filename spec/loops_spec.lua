@@ -305,6 +305,28 @@ for _, loop in ipairs(loops) do
       end)
     end)
 
+    it("a gather goes on with a client that knows no loop while one that does takes long", function()
+      crm = client()
+      local others = fault_server.start()
+      local plain = zohocrm.new { api_key = "key", gateway_url = others.url, control_url = others.url, rate = 0 }
+      faults:script { { { wait = 1 }, EMPTY } }
+      others:script { { { wait = 0.05 }, EMPTY }, { { wait = 0.05 }, EMPTY } }
+      local order = {}
+      inside(loop, function()
+        zohocrm.gather(function()
+          assert(crm:org())
+          order[#order + 1] = "slow"
+        end, function()
+          assert(plain:org())
+          assert(plain:org())
+          order[#order + 1] = "quick"
+        end)
+      end)
+      plain:close()
+      others:stop()
+      assert.same({ "quick", "slow" }, order)
+    end)
+
     it("after an error of the sandbox's own, calls and tasks go on", function()
       local sandbox, raised = require("zohocrm.sandbox").new(), false
       crm = zohocrm.new { host = loop.name, sandbox = {

@@ -87,6 +87,11 @@ function M.sleep_in_loop(clients, worked)
   if not client or not client.loop:serves() then
     return false
   end
+  for _, other in ipairs(clients) do
+    if not other.loop then
+      client.loop:ensure(other) -- lest it stood still meanwhile
+    end
+  end
   if worked then
     client.loop:give_way(client)
   elseif clients.awaited[1] then
