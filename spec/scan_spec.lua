@@ -446,6 +446,35 @@ describe("a scan", function()
     assert.equal(1000, seen)
   end)
 
+  it("asks for nothing and gives nothing once another task has closed it", function()
+    for _, how in ipairs { "in turns", "in ranges", "by pages" } do
+      local sandbox, requests, count = require("zohocrm.sandbox").new { records = { Leads = 6500 } }, 0, 0
+      crm = zohocrm.new { sandbox = {
+        api_key = sandbox.api_key,
+        handle = function(_, request)
+          requests = requests + 1
+          return sandbox:handle(request)
+        end,
+      } }
+      for stop_at = 1, 4 do
+        local records = how == "by pages" and crm.Leads:each { fields = "Last_Name" }
+          or crm.Leads:scan { fields = "Last_Name", parallel = how == "in ranges" and 2 or 1 }
+        requests, count = 0, 0
+        local task = crm:spawn(function()
+          for _ in records do count = count + 1 end
+        end)
+        for _ = 1, stop_at do crm:step { budget = 0 } end
+        records:close()
+        local asked, given = requests, count
+        crm:run()
+        assert.is_true(task:done())
+        assert.is_true(requests <= asked, ("%s, closed after %d steps: %d requests more"):format(how, stop_at, requests - asked))
+        assert.is_true(count <= given + 1, ("%s, closed after %d steps: %d records more"):format(how, stop_at, count - given))
+      end
+      crm:close()
+    end
+  end)
+
   it("asks for nothing more once the loop is left", function()
     for _, parallel in ipairs { 1, 4 } do
       start(uneven(400), 5)

@@ -202,6 +202,8 @@ local function take(self, range)
   local page, err = self.plan.read(come)
   if not page then
     return nil, err
+  elseif self.closed then -- meanwhile, by another task
+    return true
   end
   local more, beyond = page.info.more_records, cut(page, range.to)
   local first, last = page[1] and page[1].id, page[#page] and page[#page].id
@@ -245,14 +247,18 @@ local function divide(self)
   local start = { after = scan.after }
   self.ranges[1] = start -- where to go on from, if this fails
   local low, high = scan.ask(start, scan.rows), scan.ask(start, 1, true)
+  start.come, start.pending = low, high -- for who closes the scan meanwhile
   local page, err = scan.read(low)
   local top, wrong
   if page and page.info.more_records and #page < scan.limit then
     top, wrong = scan.read(high)
   end
+  start.come, start.pending = nil, nil
   transport.cancel(high)
   if not page then
     return nil, err
+  elseif self.closed then -- meanwhile, by another task
+    return true
   end
   local first, last = page[1] and page[1].id, page[1] and page[#page].id
   start.after = last or start.after

@@ -190,7 +190,7 @@ end
 local function hurry(self, slot)
   transport.wait_any(self.plan.client, { slot.pending })
   local last, more = transport.page_end(slot.pending)
-  if more and self.counted + self.plan.per_page < self.plan.limit then
+  if more and not self.closed and self.counted + self.plan.per_page < self.plan.limit then
     ask(self, slot.name, last)
     self.plan.poll(0)
   end
@@ -199,14 +199,16 @@ end
 -- Takes the answer of the first page that was asked.
 local function take(self)
   local slot = table.remove(self.asked, 1)
+  self.taking = slot
   if self.plan.chained then
-    self.taking = slot
     hurry(self, slot)
-    self.taking = nil
   end
   local page, err = self.plan.read(slot.pending)
+  self.taking = nil
   if not page then
     return fail(self, err, slot)
+  elseif self.closed then -- meanwhile, by another task
+    return
   end
   local more, token = page.info.more_records == true, page.info.next_page_token
   local twice = find_doubles(self, page)
@@ -259,7 +261,7 @@ end
 local function fill(self)
   while not self.failure and #self.asked < window(self) - #self.arrived do
     host.breathe(ASKING)
-    if self.counted + #self.asked * self.plan.per_page >= self.plan.limit then
+    if self.closed or self.counted + #self.asked * self.plan.per_page >= self.plan.limit then
       return
     end
     local name, value = next_request(self)
@@ -300,11 +302,14 @@ local function read_page(self)
     take(self)
   end
   local page = table.remove(self.arrived, 1)
-  if self.plan.prefetch ~= 0 then
+  if self.plan.prefetch ~= 0 and not self.closed then
     fill(self) -- before the caller gets to work
     if not host.paced() then
       self.plan.poll(0) -- a new connection is there only now, and its request leaves
     end
+  end
+  if self.closed then -- meanwhile, by another task
+    return nil
   end
   self.delivered = self.delivered + #page
   return page
