@@ -44,7 +44,7 @@ function add_awaited(scheduler, clients, seen)
     clients.looped = scheduler.client
   end
   local task = scheduler.first
-  for _ = 1, scheduler.live do
+  for _ = 1, scheduler.torn and 0 or scheduler.live do -- who moves it on mends it first
     local client = task.waits_on
     if client then
       clients.awaited[#clients.awaited + 1] = task.waits_for

@@ -293,6 +293,9 @@ end
 ---@param scheduler zohocrm.Scheduler
 ---@return boolean
 function M.eager(scheduler)
+  if scheduler.torn then
+    return true -- to be mended
+  end
   local task = scheduler.first
   for _ = 1, scheduler.live do
     local awaited = task.waits_for
