@@ -93,8 +93,7 @@ void zc_client_check_fork(zc_client *client)
 {
     pid_t self = getpid();
     if (client->watch != NULL && client->watch->owner != self) {
-        zc_watch_close(client->watch);
-        if (zc_watch_open(client->watch) != ZC_OK)
+        if (zc_watch_reopen(client->watch) != ZC_OK)
             client->watch = NULL;
         zc_client_rouse(client);
     }

@@ -39,6 +39,27 @@ void zc_watch_close(zc_watch *watch)
     *watch = ZC_WATCH_CLOSED;
 }
 
+zc_status zc_watch_reopen(zc_watch *watch)
+{
+#if defined __linux__
+    zc_watch fresh;
+    zc_status status = zc_watch_open(&fresh);
+    if (status != ZC_OK || dup2(fresh.fd, watch->fd) < 0 || fcntl(watch->fd, F_SETFD, FD_CLOEXEC) != 0) {
+        zc_watch_close(&fresh);
+        zc_watch_close(watch);
+        return ZC_EINVAL;
+    }
+    close(fresh.fd);
+    close(watch->timer);
+    fresh.fd = watch->fd;
+    *watch = fresh;
+    return ZC_OK;
+#else
+    zc_watch_close(watch);
+    return zc_watch_open(watch);
+#endif
+}
+
 void zc_watch_sleep(const zc_watch *watch, double seconds)
 {
     struct pollfd one = {.fd = watch->fd, .events = POLLIN};

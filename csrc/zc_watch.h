@@ -29,6 +29,9 @@ typedef struct zc_event {
 zc_status zc_watch_open(zc_watch *watch);
 /* Closes it, unless that was done. In a forked child the parent's stays what it is. */
 void zc_watch_close(zc_watch *watch);
+/* In a forked child: a watch of its own in place of the parent's; on Linux it keeps the number, for loops that know it
+ * by that. ZC_EINVAL: it is closed then. */
+zc_status zc_watch_reopen(zc_watch *watch);
 /* From now on a socket is watched for this; for neither: not any more. A socket must be let go before it is closed. */
 void zc_watch_socket(zc_watch *watch, int fd, bool read, bool write);
 /* Sets the timer: so many seconds from now; 0: the descriptor is readable at once; HUGE_VAL: off. It stays readable
