@@ -43,12 +43,12 @@ struct zc_client {
     zc_watch *watch;    /* lent by who waits in a loop of his own; NULL: nobody does */
     double limits_due;  /* no attempt under way has taken too long before this */
     double limits_seen; /* when that was found out */
-    bool limits_stale;  /* bytes may have come or gone since */
     double due;         /* when the clock alone makes something possible, as it was last known */
     double wake_at;     /* what the watch's timer is set to, by the system's clock; HUGE_VAL: off */
-    bool news;          /* a call was done, and who waits has not been told */
     double look_after;  /* see zc_drive.c */
     double look_at;
+    bool limits_stale; /* bytes may have come or gone since limits_seen */
+    bool news;         /* a call was done, and who waits has not been told */
 };
 
 /* Gives a reference back; the last one wipes the key and frees the memory. */
