@@ -295,7 +295,7 @@ $(BUILD)/spec/%.so: spec/support/edges/%.c
 comma := ,
 # The specs of the sandbox and of the build run none of our C: they are left out where each line of C is slow.
 C_SPECS := $(filter-out spec/sandbox_% spec/build_%,$(sort $(wildcard spec/*_spec.lua)))
-# What is Lua's own or another process's business: QUICK=1 leaves it out under valgrind, where it takes half of the time.
+# What is Lua's own or another process's business: QUICK=1 leaves it out under valgrind, where everything takes long.
 LUA_SPECS := bulk_stream check coql_builder criteria id_range injection key_memory mistakes nginx nginx_edges \
              openresty_example query query_property readme readme_nginx scan search values walk_memory
 CHECKED_SPECS = BUSTEDFLAGS='$(or $(BUSTEDFLAGS),$(C_SPECS))'
@@ -307,7 +307,7 @@ asan: ## run the specs of C with the module built with AddressSanitizer and UBSa
 	  BUSTED_LOG=build/asan-$(LUA_IMPL)$(LUA_ABI).log SPEC_WRAPPER=.ci/asan $(CHECKED_SPECS)
 
 .PHONY: valgrind
-valgrind: ## run the specs of C under valgrind's memcheck, an hour (LUA=luajit for LuaJIT; QUICK=1: a third)
+valgrind: ## run the specs of C under valgrind's memcheck (LUA=luajit; QUICK=1: without those of what is Lua's own)
 	@$(SUBMAKE) spec BUILD=build/valgrind-$(LUA_IMPL)$(LUA_ABI) CFLAGS='-O1 -g' LUA=$(LUA) SPEC_ENV=ZOHOCRM_ROUNDS=0.1 \
 	  $(if $(QUICK),BUSTEDFLAGS='$(filter-out $(LUA_SPECS:%=spec/%_spec.lua),$(C_SPECS))',$(CHECKED_SPECS)) \
 	  BUSTED_LOG=build/valgrind-$(LUA_IMPL)$(LUA_ABI).log SPEC_WRAPPER='valgrind --quiet --leak-check=full \
