@@ -76,26 +76,14 @@ describe("a write of many requests, over http,", function()
     return ids
   end
 
-  for _, concurrency in ipairs({ 1, 4, 10 }) do
-    it("has " .. concurrency .. " under way, as the client says", function()
-      sandbox.set_latency(0.1)
-      local crm = wire.client(sandbox, { concurrency = concurrency })
-      local outcome = crm.Leads:create(leads(1200))
-      assert.same({ 1200, 0, 1200 }, { outcome.succeeded, outcome.failed, outcome.total })
-      assert.equal(12, #sandbox.requests())
-      assert.equal(concurrency, connections_used())
-      for _, i in ipairs({ 1, 100, 101, 650, 1200 }) do
-        assert.equal(("L%04d"):format(i), assert(crm.Leads:get(outcome[i].id)).Last_Name)
-      end
-      crm:close()
-    end)
-  end
-
-  it("has 10 under way where the client was told nothing", function()
-    sandbox.set_latency(0.1)
+  it("writes each record once, and tells which became what", function()
     local crm = wire.client(sandbox)
-    assert.equal(1100, crm.Leads:create(leads(1100)).succeeded)
-    assert.equal(10, connections_used())
+    local outcome = crm.Leads:create(leads(1200))
+    assert.same({ 1200, 0, 1200 }, { outcome.succeeded, outcome.failed, outcome.total })
+    assert.equal(12, #sandbox.requests())
+    for _, i in ipairs({ 1, 100, 101, 650, 1200 }) do
+      assert.equal(("L%04d"):format(i), assert(crm.Leads:get(outcome[i].id)).Last_Name)
+    end
     crm:close()
   end)
 
@@ -181,6 +169,20 @@ describe("a write of many requests, in bad weather,", function()
 
   local function client(options)
     return zohocrm.new(wire.merged({ api_key = "k", gateway_url = faults.url .. "/zoho-crm", rate = 0, retries = 3 }, options))
+  end
+
+  -- A fresh client uses a second connection only for what overlaps, as HTTP/1.1 has one request a connection at a time.
+  for name, case in pairs({ ["1"] = { 1, 1 }, ["4"] = { 4, 4 }, ["10"] = { 10, 10 }, ["10 by default"] = { 10, nil } }) do
+    it("has so many requests under way: " .. name, function()
+      local script = {}
+      for i = 1, 12 do script[i] = { { gather = i <= case[1] and case[1] or 0 }, made(100, "a") } end
+      faults:script(script)
+      local crm = client({ concurrency = case[2] })
+      assert.equal(1200, crm.Leads:create(leads(1200)).succeeded)
+      assert.equal(12, #faults:received())
+      assert.equal(case[1], (faults:connections()))
+      crm:close()
+    end)
   end
 
   it("has its outcomes in the order of the input, whichever answer comes first", function()

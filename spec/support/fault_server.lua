@@ -18,6 +18,7 @@
 --- | `"bytes"` or `{ send = "bytes", times = 1 }` | sends exactly these bytes, `times` times over |
 --- | `{ drip = "bytes", size = 1, every = 0.05 }` | sends `size` bytes at a time, `every` so many seconds |
 --- | `{ wait = seconds }` | does nothing for so long |
+--- | `{ gather = n }` | waits until n requests have come in all, so that these are under way together; 20 s at most |
 --- | `{ close = true }` | closes the connection (FIN) |
 --- | `{ reset = true }` | drops the connection (RST) |
 --- | `{ hang = true }` | never does anything more; ends when the client goes away |

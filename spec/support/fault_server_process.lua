@@ -3,6 +3,7 @@
 local socket = require("socket")
 
 local CONTROL_SECONDS = 10
+local GATHER_SECONDS = 20
 local EXHAUSTED = "HTTP/1.1 599 Script exhausted\r\nContent-Length: 0\r\n\r\n"
 
 local state = { script = {}, used = 0, received = {}, accepted = 0, generation = 0 }
@@ -65,6 +66,10 @@ local ACTIONS = {
     end
   end,
   wait = function(_, action) wait(action.wait) end,
+  gather = function(_, action)
+    local latest = socket.gettime() + GATHER_SECONDS
+    while #state.received < action.gather and socket.gettime() < latest do wait(0.005) end
+  end,
   close = closed,
   reset = function(connection)
     connection.socket:setoption("linger", { on = true, timeout = 0 })

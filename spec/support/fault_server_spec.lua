@@ -47,6 +47,20 @@ describe("the fault server", function()
     assert.is_true(socket.gettime() - started >= 0.3)
   end)
 
+  it("answers none before all have come", function()
+    faults:script { { { gather = 2 }, "one" }, { { gather = 2 }, "two" } }
+    local first = connect()
+    first:settimeout(0.1)
+    first:send(REQUEST)
+    assert.equal("timeout", (select(2, first:receive(3))))
+    local second = connect()
+    second:send(REQUEST)
+    first:settimeout(5)
+    assert.same({ "one", "two" }, { (first:receive(3)), (second:receive(3)) })
+    first:close()
+    second:close()
+  end)
+
   it("never answers", function()
     faults:script { { { hang = true } } }
     assert.same({ "", "timeout" }, { exchange(REQUEST, 0.2) })
