@@ -100,7 +100,7 @@ struct zc_call {
     double sent_at;
     double moved; /* bytes of this attempt, both ways, when they were last looked at */
     double moved_at;
-    size_t slot; /* of the rate */
+    size_t slot; /* of the rate, until the request leaves */
 };
 
 /* What the headers of answers say of limits. Those named after rates are not documented for the CRM, but have been

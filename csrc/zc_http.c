@@ -129,7 +129,7 @@ static int on_departure(void *user, char *ip, char *local_ip, int port, int loca
     zc_client *client = call->client;
     if (call->departures++ > 0) /* the first copy keeps its slot */
         call->slot = zc_rate_admit(&client->rate);
-    zc_rate_depart(&client->rate, call->slot, client->env.now(client->env.data));
+    zc_rate_depart(&client->rate, &call->slot, client->env.now(client->env.data));
     return CURL_PREREQFUNC_OK;
 }
 #endif
@@ -297,7 +297,7 @@ zc_status zc_http_send(zc_call *call)
     }
     call->easy = easy;
 #if LIBCURL_VERSION_NUM < 0x075000
-    zc_rate_depart(&client->rate, call->slot, client->env.now(client->env.data));
+    zc_rate_depart(&client->rate, &call->slot, client->env.now(client->env.data));
 #endif
     return ZC_OK;
 }

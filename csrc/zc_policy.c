@@ -67,19 +67,21 @@ size_t zc_rate_admit(zc_rate *rate)
     return slot;
 }
 
-void zc_rate_depart(zc_rate *rate, size_t slot, double now)
+void zc_rate_depart(zc_rate *rate, size_t *slot, double now)
 {
-    if (rate->slots > 0)
-        rate->left_at[slot] = rate->leased ? -HUGE_VAL : now;
+    if (rate->slots > 0 && *slot != ZC_NO_SLOT)
+        rate->left_at[*slot] = rate->leased ? -HUGE_VAL : now;
+    *slot = ZC_NO_SLOT;
     rate->left++;
 }
 
-void zc_rate_release(zc_rate *rate, size_t slot)
+void zc_rate_release(zc_rate *rate, size_t *slot)
 {
-    if (rate->slots > 0 && rate->left_at[slot] == HUGE_VAL) {
-        rate->left_at[slot] = -HUGE_VAL;
+    if (rate->slots > 0 && *slot != ZC_NO_SLOT) {
+        rate->left_at[*slot] = -HUGE_VAL;
         rate->returned++;
     }
+    *slot = ZC_NO_SLOT;
 }
 
 void zc_rate_free(zc_rate *rate)

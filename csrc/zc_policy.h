@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* ---- rate ------------------------------------------------------------------------------- */
 
@@ -23,6 +24,8 @@ typedef struct zc_rate {
     size_t returned; /* permits that ended with requests which never left, since this was asked for */
 } zc_rate;
 
+#define ZC_NO_SLOT SIZE_MAX
+
 /* per_second: requests per second, fractions allowed; 0: no limit. */
 zc_status zc_rate_init(zc_rate *rate, double per_second);
 /* A rate whose requests need a permit each. most: how many may be under way at once. */
@@ -32,10 +35,10 @@ double zc_rate_ready_at(const zc_rate *rate);
 /* Takes the slot that has been free for longest. It counts as used from now on, as its request leaves at a time to
  * come: when its connection stands. */
 size_t zc_rate_admit(zc_rate *rate);
-/* The request of a slot has left. */
-void zc_rate_depart(zc_rate *rate, size_t slot, double now);
+/* The request of a slot has left. The slot is not its own any more: another one may have it before this one ends. */
+void zc_rate_depart(zc_rate *rate, size_t *slot, double now);
 /* The request of a slot has ended; one that never left gives its slot back. */
-void zc_rate_release(zc_rate *rate, size_t slot);
+void zc_rate_release(zc_rate *rate, size_t *slot);
 void zc_rate_free(zc_rate *rate);
 
 /* ---- pace ------------------------------------------------------------------------------- */

@@ -45,7 +45,7 @@ static void land(zc_call *call)
     if (call->state != ZC_SENDING && call->state != ZC_PARKED)
         return;
     zc_http_drop(call);
-    zc_rate_release(&client->rate, call->slot);
+    zc_rate_release(&client->rate, &call->slot);
     client->in_flight--;
     client->limits_stale = true; /* one that waited for its connection may leave */
 }
@@ -141,7 +141,7 @@ static void send_call(zc_call *call)
     call->slot = zc_rate_admit(&client->rate);
     zc_status status = client->offline ? ZC_OK : zc_http_send(call);
     if (status != ZC_OK) {
-        zc_rate_release(&client->rate, call->slot);
+        zc_rate_release(&client->rate, &call->slot);
         if (status == ZC_EINVAL)
             finish(call); /* the verdict is there */
         else

@@ -120,6 +120,25 @@ describe("limits:", function()
       assert.same({ "connect", "network" }, { calls[1]:take().timeout, calls[2]:take().failure })
     end)
 
+    it("is not loosened by an answer that comes while the next request is making its connection", function()
+      serve(2, { { wait = 1.3 }, EMPTY })
+      local client = core.client(options { rate = 1, control_url = faults.url:gsub("^http:", "https:") })
+      local first = client:start { path = { "1" } }
+      -- leaves after a second; the server does not speak TLS, nor says so, as nothing it could take for a request comes
+      client:start { path = { "2" }, target = "control" }
+      client:start { path = { "3" } }
+      poll_until(client, function()
+        return first:ready()
+      end)
+      local till = socket.gettime() + 0.2
+      poll_until(client, function()
+        return socket.gettime() > till
+      end)
+      assert.equal(1, #faults:received())
+      assert.same({ 1, 1 }, { client:limits().in_flight, client:limits().waiting })
+      client:close()
+    end)
+
     it("counts what is sent again, too", function()
       local clock = core.clock { random = { 0 } }
       local client = core.client(options { clock = clock, rate = 2 })
