@@ -211,6 +211,29 @@ describe("in nginx", function()
     assert.equal("", nginx:complaints())
   end)
 
+  it("all go on in turn where more are ready than a turn of the worker takes", function()
+    start { locations = { ["/crowd"] = [[
+      local host = require "zohocrm.hosts.nginx"
+      local always = { ready = function() return true end }
+      local none = { core = { closed = function() return true end } } -- a client that has nothing to do
+      local turns, threads = {}, {}
+      for i = 1, 60 do
+        turns[i] = 0
+        threads[i] = ngx.thread.spawn(function()
+          while not turns.over do
+            host.pause(none, always)
+            turns[i] = turns[i] + 1
+            turns.over = turns.over or turns[i] == 20
+          end
+        end)
+      end
+      for i = 1, 60 do ngx.thread.wait(threads[i]) end
+      table.sort(turns)
+      say(turns[1] >= 10)
+    ]] } }
+    assert.equal("true", body_of("/crowd"))
+  end)
+
   it("other requests are answered while calls are under way", function()
     set_latency(1)
     start { locations = { ["/plain"] = "say('plain')" } }

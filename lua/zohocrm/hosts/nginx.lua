@@ -24,8 +24,9 @@ local TICK = 0.001
 local SWEEP = 16
 
 -- Handlers that are woken in one turn of the worker. Each then has its answer decoded, and others want to be served in
--- between.
-local WAKE_MAX = 8
+-- between. The next turn comes by the clock: nginx runs a timer of no time at all at once, before it looks at anything
+-- else.
+local WAKE_MAX = 12
 
 -- Seconds without a sign of the timer after which a parked handler does its work itself.
 local PATIENCE = 0.25
@@ -67,11 +68,14 @@ end
 ---@class zohocrm.nginx.Waiter
 ---@field object table|userdata it goes on when `object:ready()`
 ---@field semaphore table its handler is parked on this
----@field position integer|nil in the list, while it is there
+---@field listed boolean whether it is among those that wait
+---@field previous zohocrm.nginx.Waiter|nil
+---@field next zohocrm.nginx.Waiter|nil
 
 --- Of each client, in its private part.
 ---@class zohocrm.nginx.State
----@field waiters zohocrm.nginx.Waiter[]
+---@field first zohocrm.nginx.Waiter|nil those that wait, in the order in which they began: so that each has its turn
+---@field last zohocrm.nginx.Waiter|nil
 ---@field driven boolean a timer is there or was asked for, or a handler does its work
 ---@field beat number when that last gave a sign
 ---@field distrusts_until number until when no timer is asked for
@@ -81,26 +85,38 @@ end
 
 local function state_of(client)
   client.nginx = client.nginx
-    or { waiters = {}, driven = false, beat = 0, distrusts_until = 0, ticks = 0, mixed = 0, crowded = false }
+    or { driven = false, beat = 0, distrusts_until = 0, ticks = 0, mixed = 0, crowded = false }
   return client.nginx
 end
 
 local function enter(state, waiter)
-  waiter.position = #state.waiters + 1
-  state.waiters[waiter.position] = waiter
+  waiter.listed, waiter.previous = true, state.last
+  if state.last then
+    state.last.next = waiter
+  else
+    state.first = waiter
+  end
+  state.last = waiter
   state.mixed = state.mixed + (type(waiter.object) == "table" and 1 or 0)
 end
 
 local function leave(state, waiter)
-  local waiters, position = state.waiters, waiter.position
-  if position then
-    local last = table.remove(waiters)
-    if last ~= waiter then
-      waiters[position], last.position = last, position
-    end
-    waiter.position = nil
-    state.mixed = state.mixed - (type(waiter.object) == "table" and 1 or 0)
+  if not waiter.listed then
+    return
   end
+  local previous, following = waiter.previous, waiter.next
+  if previous then
+    previous.next = following
+  else
+    state.first = following
+  end
+  if following then
+    following.previous = previous
+  else
+    state.last = previous
+  end
+  waiter.listed, waiter.previous, waiter.next = false, nil, nil
+  state.mixed = state.mixed - (type(waiter.object) == "table" and 1 or 0)
 end
 
 -- Lets a handler go on. Gives false for one that was killed: it does not wait on its semaphore any more, and what it
@@ -119,19 +135,18 @@ end
 -- Wakes those whose wait is over, but not all in one turn of the worker where many are. Now and then it looks for those
 -- that were killed, too.
 local function wake(state, news)
-  local waiters, sweeps = state.waiters, state.ticks % SWEEP == 0
+  local sweeps = state.ticks % SWEEP == 0
   if not (news or state.crowded or state.mixed > 0 or sweeps) then
     return
   end
-  local woken, i = 0, 1
-  while waiters[i] and woken < WAKE_MAX do
-    local waiter = waiters[i]
+  local woken, waiter = 0, state.first
+  while waiter and woken < WAKE_MAX do
+    local following = waiter.next
     if waiter.object:ready() or (sweeps and waiter.semaphore:count() >= 0) then
       woken = woken + 1
-      dismiss(state, waiter) -- the last one takes its place
-    else
-      i = i + 1
+      dismiss(state, waiter)
     end
+    waiter = following
   end
   state.crowded = woken == WAKE_MAX
 end
@@ -150,7 +165,7 @@ local function tick(client, state)
   end
   wake(state, news)
   -- a worker that is about to end does not stay for calls that nobody waits for
-  return state.waiters[1] ~= nil or (live > 0 and not ngx.worker.exiting())
+  return state.first ~= nil or (live > 0 and not ngx.worker.exiting())
 end
 
 -- The timer. A worker that ends lets its requests come to their end, so it goes on then, too.
@@ -158,7 +173,7 @@ local function drive(_, client)
   local state = state_of(client)
   local fine, more = pcall(tick, client, state)
   while fine and more do
-    ngx.sleep(state.crowded and 0 or TICK)
+    ngx.sleep(TICK)
     fine, more = pcall(tick, client, state)
   end
   state.driven = false
@@ -180,11 +195,11 @@ local function drive_here(client, state, object)
   state.driven = true
   tick(client, state)
   while not object:ready() do
-    ngx.sleep(state.crowded and 0 or TICK)
+    ngx.sleep(TICK)
     tick(client, state)
   end
   state.driven = false
-  repeat until not state.waiters[1] or dismiss(state, state.waiters[1])
+  repeat until not state.first or dismiss(state, state.first)
 end
 
 --- Notes that a call of the client has started: it is to be moved on, also while nobody waits for it.
