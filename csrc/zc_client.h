@@ -95,6 +95,8 @@ struct zc_call {
     unsigned departures;    /* times that libcurl began to send in this attempt (7.80) */
     const zc_buf *overflow; /* head or reply, whichever passed its limit */
     bool out_of_memory;
+    bool plain;      /* http, not https */
+    bool ended_well; /* easy can serve again */
     double not_before;
     double expires; /* absolute form of deadline; HUGE_VAL: never */
     double sent_at;

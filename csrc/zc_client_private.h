@@ -7,6 +7,8 @@
 
 #include <sys/types.h>
 
+typedef struct zc_easies zc_easies;
+
 struct zc_client {
     size_t references; /* the owner and every call */
     bool closed;
@@ -38,7 +40,8 @@ struct zc_client {
 
     CURLM *multi; /* made when the first call leaves, so that a fork before it costs nothing */
     CURLSH *share;
-    pid_t owner; /* the process whose calls and connections these are */
+    zc_easies *easies; /* see zc_easy.c */
+    pid_t owner;       /* the process whose calls and connections these are */
 
     zc_watch *watch;    /* lent by who waits in a loop of his own; NULL: nobody does */
     double limits_due;  /* no attempt under way has taken too long before this */
@@ -77,10 +80,25 @@ void zc_http_answered(zc_call *call, long status);
 /* Reads off how the attempt ended and fills in verdict, message, head and reply. */
 void zc_http_judge(zc_call *call, CURLcode code);
 
+/* Sets an option of `easy`, unless one before was refused: `code` tells. */
+#define ZC_SET(option, value)                                                                                          \
+    do {                                                                                                               \
+        if (code == CURLE_OK)                                                                                          \
+            code = curl_easy_setopt(easy, option, value);                                                              \
+    } while (0)
+
+/* zc_easy.c: a handle with the options that all requests of the client share. Others may be left from the request that
+ * it served before. `plain`: for http. */
+CURLcode zc_easy_take(zc_client *client, bool plain, CURL **out);
+/* Gives back a handle that is in no multi any more. */
+void zc_easy_give(zc_client *client, CURL *easy, bool plain);
+/* Frees those that nobody uses. */
+void zc_easy_drop_idle(zc_client *client);
+
 /* zc_drive.c, for a client with a watch: lets libcurl tell which sockets it waits for, from now on. */
 void zc_drive_open(zc_client *client);
-/* Lets libcurl do what its sockets and timers call for. */
-void zc_drive(zc_client *client);
+/* Lets libcurl do what its timers call for, and `sockets`, too. */
+void zc_drive(zc_client *client, bool sockets);
 /* Notes that bytes came or went, or that a request left. */
 void zc_drive_stirred(zc_client *client);
 /* Sleeps until there is something to do, at most for so long. */

@@ -8,7 +8,8 @@
 #include <strings.h>
 #include <unistd.h>
 
-#define EVENTS_MAX 64
+/* Sockets that are served in one look. The others are served in the next one, after the host's other work. */
+#define EVENTS_MAX 16
 
 /* libcurl 7.88.1 now and then sleeps through data that it has already buffered (HTTP/2 with gzip): no socket tells of
  * that. So where HTTP/2 is possible it is made to look at all transfers so many seconds after the last byte, then after
@@ -85,11 +86,11 @@ void zc_drive_stirred(zc_client *client)
     client->look_at = may_speak_http2(client) ? system_now() + LOOK_FIRST : HUGE_VAL;
 }
 
-void zc_drive(zc_client *client)
+void zc_drive(zc_client *client, bool sockets)
 {
     zc_event events[EVENTS_MAX];
     int running = 0;
-    size_t count = zc_watch_take(client->watch, events, EVENTS_MAX);
+    size_t count = sockets ? zc_watch_take(client->watch, events, EVENTS_MAX) : 0;
     if (client->multi == NULL)
         return;
     if (count > 0) {
@@ -129,9 +130,15 @@ static double seconds_to_wait(const zc_client *client)
 void zc_drive_alarm(zc_client *client)
 {
     double seconds = seconds_to_wait(client);
-    if (seconds == HUGE_VAL && client->wake_at == HUGE_VAL)
+    double at = system_now();
+    double wake_at = at + seconds;
+    /* A timer that ends too early costs a look; setting it anew at each step would cost more, as most of what is waited
+     * for is a limit that is moved on before it is reached. */
+    if (wake_at >= client->wake_at && client->wake_at > at)
         return;
-    client->wake_at = seconds < HUGE_VAL ? system_now() + seconds : HUGE_VAL;
+    if (wake_at == HUGE_VAL && client->wake_at == HUGE_VAL)
+        return;
+    client->wake_at = wake_at;
     zc_watch_timer(client->watch, seconds);
 }
 
@@ -163,5 +170,7 @@ void zc_client_rouse(zc_client *client)
 
 double zc_client_timeout(const zc_client *client)
 {
-    return client->watch != NULL ? fmax(client->wake_at - system_now(), 0) : HUGE_VAL;
+    if (client->watch == NULL)
+        return HUGE_VAL;
+    return client->wake_at > system_now() ? seconds_to_wait(client) : 0;
 }

@@ -6,8 +6,6 @@
 #include "zc_inflate.h"
 #include "zc_text.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -21,10 +19,6 @@
 #endif
 
 #define HEAD_MAX ((size_t)256 * 1024)
-
-/* Below the keep-alive times that servers commonly use (60 to 75 s): a write that is sent on a
- * connection which the server is just closing cannot be told from one that it acted on. */
-#define CONNECTION_IDLE_MAX 50L
 
 zc_status zc_http_open(zc_client *client)
 {
@@ -54,6 +48,7 @@ zc_status zc_http_open(zc_client *client)
 typedef struct forsaken {
     CURLM *multi;
     CURLSH *share;
+    zc_easies *easies;
     struct forsaken *next;
 } forsaken;
 
@@ -64,7 +59,7 @@ static void forsake(const zc_client *client)
     forsaken *one = malloc(sizeof *one);
     if (one == NULL)
         return;
-    *one = (forsaken){client->multi, client->share, atomic_load(&all_forsaken)};
+    *one = (forsaken){client->multi, client->share, client->easies, atomic_load(&all_forsaken)};
     while (!atomic_compare_exchange_weak(&all_forsaken, &one->next, one)) {
     }
 }
@@ -74,11 +69,13 @@ void zc_http_close(zc_client *client, bool forked)
     if (forked && client->multi != NULL) {
         forsake(client);
     } else if (!forked) {
+        zc_easy_drop_idle(client);
         curl_multi_cleanup(client->multi);
         curl_share_cleanup(client->share);
     }
     client->multi = NULL;
     client->share = NULL;
+    client->easies = NULL;
 }
 
 /* Stores bytes of an answer; a short count makes libcurl end the transfer. */
@@ -134,123 +131,50 @@ static int on_departure(void *user, char *ip, char *local_ip, int port, int loca
 }
 #endif
 
-/* A program that the host starts does not get the connections: it would keep them open long after they were closed. */
-static int close_on_exec(void *user, curl_socket_t socket, curlsocktype purpose)
-{
-    (void)user, (void)purpose;
-    fcntl(socket, F_SETFD, FD_CLOEXEC);
-    return CURL_SOCKOPT_OK;
-}
-
-/* Plain http may only ever reach this machine, whatever a name resolves to. */
-static curl_socket_t open_loopback(void *user, curlsocktype purpose, struct curl_sockaddr *address)
-{
-    (void)user, (void)purpose;
-    bool loopback = false;
-    if (address->family == AF_INET) {
-        struct sockaddr_in v4;
-        memcpy(&v4, &address->addr, sizeof v4);
-        loopback = (ntohl(v4.sin_addr.s_addr) >> 24) == 127;
-    } else if (address->family == AF_INET6 && address->addrlen >= sizeof(struct sockaddr_in6)) {
-        struct sockaddr_in6 v6;
-        memcpy(&v6, &address->addr, sizeof v6);
-        loopback = IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
-    }
-    if (!loopback)
-        return CURL_SOCKET_BAD;
-    return socket(address->family, address->socktype, address->protocol);
-}
-
-#define SET(option, value)                                                                                             \
-    do {                                                                                                               \
-        if (code == CURLE_OK)                                                                                          \
-            code = curl_easy_setopt(easy, option, value);                                                              \
-    } while (0)
-
-static CURLcode set_security(CURL *easy, const zc_client *client, bool plain)
-{
-    CURLcode code = CURLE_OK;
-#if LIBCURL_VERSION_NUM >= 0x075500
-    SET(CURLOPT_PROTOCOLS_STR, plain ? "http" : "https");
-#else
-    SET(CURLOPT_PROTOCOLS, plain ? (long)CURLPROTO_HTTP : (long)CURLPROTO_HTTPS);
-#endif
-    SET(CURLOPT_FOLLOWLOCATION, 0L); /* a redirect would carry the key to another place */
-    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    SET(CURLOPT_SSL_VERIFYPEER, 1L);
-    SET(CURLOPT_SSL_VERIFYHOST, 2L);
-    if (client->ca_file != NULL)
-        SET(CURLOPT_CAINFO, client->ca_file);
-    if (plain) {
-        SET(CURLOPT_OPENSOCKETFUNCTION, open_loopback);
-        SET(CURLOPT_NOPROXY, "*");
-    } else if (client->proxy != NULL) {
-        SET(CURLOPT_PROXY, client->proxy);
-    }
-    return code;
-}
-
+/* An easy handle remembers the options of the request before: each that may differ is set for each. */
 static CURLcode set_method(CURL *easy, zc_call *call)
 {
     static const char *const names[] = {NULL, NULL, "PUT", "PATCH", "DELETE"};
     CURLcode code = CURLE_OK;
     bool writes = call->method == ZC_POST || call->method == ZC_PUT || call->method == ZC_PATCH;
     if (call->has_body || writes) { /* without a body these need a Content-Length of 0 */
-        SET(CURLOPT_POST, 1L);
-        SET(CURLOPT_POSTFIELDS, zc_buf_str(&call->body));
-        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
+        ZC_SET(CURLOPT_POST, 1L);
+        ZC_SET(CURLOPT_POSTFIELDS, zc_buf_str(&call->body));
+        ZC_SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
     } else {
-        SET(CURLOPT_HTTPGET, 1L);
+        ZC_SET(CURLOPT_HTTPGET, 1L);
     }
-    if (names[call->method] != NULL)
-        SET(CURLOPT_CUSTOMREQUEST, names[call->method]);
-    else if (call->method == ZC_GET && call->has_body)
-        SET(CURLOPT_CUSTOMREQUEST, "GET");
+    ZC_SET(CURLOPT_CUSTOMREQUEST, call->method == ZC_GET && call->has_body ? "GET" : names[call->method]);
 #if LIBCURL_VERSION_NUM >= 0x075000
-    SET(CURLOPT_PREREQFUNCTION, on_departure);
-    SET(CURLOPT_PREREQDATA, call);
+    ZC_SET(CURLOPT_PREREQFUNCTION, on_departure);
+    ZC_SET(CURLOPT_PREREQDATA, call);
 #else
-    if (!call->repeatable)
-        SET(CURLOPT_FRESH_CONNECT, 1L); /* no reused connection, no silent repetition */
+    ZC_SET(CURLOPT_FRESH_CONNECT, call->repeatable ? 0L : 1L); /* no reused connection, no silent repetition */
 #endif
     return code;
 }
 
 static CURLcode set_options(CURL *easy, zc_call *call)
 {
-    zc_client *client = call->client;
+    const zc_client *client = call->client;
     CURLcode code = CURLE_OK;
-    SET(CURLOPT_URL, zc_buf_str(&call->url));
-    SET(CURLOPT_PATH_AS_IS, 1L);
-    SET(CURLOPT_HTTPHEADER, call->headers);
-    SET(CURLOPT_USERAGENT, client->user_agent);
-    if (zc_inflate_accepts() == NULL)
-        SET(CURLOPT_ACCEPT_ENCODING, ""); /* libcurl decompresses */
+    ZC_SET(CURLOPT_URL, zc_buf_str(&call->url));
+    ZC_SET(CURLOPT_HTTPHEADER, call->headers);
     if ((curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2) != 0)
         /* Over HTTP/2 a server that retires a connection refuses the streams that cross its GOAWAY on their way.
          * libcurl does not tell them from those that were lost, so that what must not be repeated would be reported as
          * lost. Over HTTP/1.1 nothing crosses: the last answer of a connection says that it is the last. */
-        SET(CURLOPT_HTTP_VERSION, call->repeatable ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
-    SET(CURLOPT_NOSIGNAL, 1L);
-#if LIBCURL_VERSION_NUM >= 0x075700
-    /* A name that is still being looked up is not waited for when its call ends, which could take half a minute. The
-     * thread that does it ends by itself; this library stays mapped, and libcurl with it. */
-    SET(CURLOPT_QUICK_EXIT, 1L);
-#endif
-    SET(CURLOPT_SOCKOPTFUNCTION, close_on_exec);
-    SET(CURLOPT_TCP_KEEPALIVE, 1L);
-    SET(CURLOPT_MAXAGE_CONN, CONNECTION_IDLE_MAX);
+        ZC_SET(CURLOPT_HTTP_VERSION, call->repeatable ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
+    /* wait for the first connection: over HTTP/2 one is enough */
+    ZC_SET(CURLOPT_PIPEWAIT, !call->plain && call->repeatable ? 1L : 0L);
     /* A page comes in few pieces; but who waits in a loop may have many calls under way, each with a buffer. */
-    SET(CURLOPT_BUFFERSIZE, (client->watch != NULL ? 32L : 512L) * 1024L);
-    SET(CURLOPT_SHARE, client->share);
-    SET(CURLOPT_PRIVATE, call);
-    SET(CURLOPT_ERRORBUFFER, call->error_text);
-    SET(CURLOPT_WRITEFUNCTION, on_body);
-    SET(CURLOPT_WRITEDATA, call);
-    SET(CURLOPT_HEADERFUNCTION, on_header);
-    SET(CURLOPT_HEADERDATA, call);
-    /* all limits are kept by zc_schedule.c; libcurl divides this one among the addresses of a name */
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)fmin(fmax(ceil(client->connect_timeout * 1000), 1), 1e9));
+    ZC_SET(CURLOPT_BUFFERSIZE, (client->watch != NULL ? 32L : 512L) * 1024L);
+    ZC_SET(CURLOPT_PRIVATE, call);
+    ZC_SET(CURLOPT_ERRORBUFFER, call->error_text);
+    ZC_SET(CURLOPT_WRITEFUNCTION, on_body);
+    ZC_SET(CURLOPT_WRITEDATA, call);
+    ZC_SET(CURLOPT_HEADERFUNCTION, on_header);
+    ZC_SET(CURLOPT_HEADERDATA, call);
     return code;
 }
 
@@ -268,25 +192,22 @@ zc_status zc_http_send(zc_call *call)
     zc_status opened = zc_http_open(client);
     if (opened != ZC_OK)
         return opened;
-    CURL *easy = curl_easy_init();
-    if (easy == NULL)
-        return ZC_ENOMEM;
-    bool plain = strncasecmp(zc_buf_str(&call->url), "http:", 5) == 0;
+    call->plain = strncasecmp(zc_buf_str(&call->url), "http:", 5) == 0;
     call->error_text[0] = '\0';
     call->departures = 0;
     call->overflow = NULL;
     call->out_of_memory = false;
+    call->ended_well = false;
     zc_buf_clear(&call->head);
     zc_buf_clear(&call->reply);
     call->head.limit = HEAD_MAX;
     call->reply.limit = client->max_response_bytes;
-    CURLcode code = set_options(easy, call);
+    CURL *easy = NULL;
+    CURLcode code = zc_easy_take(client, call->plain, &easy);
     if (code == CURLE_OK)
-        code = set_security(easy, client, plain);
+        code = set_options(easy, call);
     if (code == CURLE_OK)
         code = set_method(easy, call);
-    if (code == CURLE_OK && !plain && call->repeatable) /* wait for the first connection: over HTTP/2 one is enough */
-        code = curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
     if (code == CURLE_OK && curl_multi_add_handle(client->multi, easy) != CURLM_OK)
         code = CURLE_OUT_OF_MEMORY;
     if (code != CURLE_OK) {
@@ -309,7 +230,10 @@ void zc_http_drop(zc_call *call)
     /* in a forked child the connection is the parent's: ending the transfer would end it there */
     if (call->client->owner == getpid()) {
         curl_multi_remove_handle(call->client->multi, call->easy);
-        curl_easy_cleanup(call->easy);
+        if (call->ended_well)
+            zc_easy_give(call->client, call->easy, call->plain);
+        else
+            curl_easy_cleanup(call->easy);
     }
     call->easy = NULL;
 }
@@ -456,6 +380,7 @@ void zc_http_judge(zc_call *call, CURLcode code)
     verdict->sent = zc_http_has_left(call);
     zc_http_answered(call, status);
     if (code == CURLE_OK) {
+        call->ended_well = true;
         decompress(call);
         return;
     }

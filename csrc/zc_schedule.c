@@ -228,13 +228,13 @@ static void conclude(zc_call *call)
     call->state = ZC_WAITING;
 }
 
-static void transfer(zc_client *client)
+static void transfer(zc_client *client, bool sockets)
 {
     int running = 0;
     int left = 0;
     CURLMsg *message;
     if (client->watch != NULL)
-        zc_drive(client);
+        zc_drive(client, sockets);
     else if (client->multi != NULL)
         curl_multi_perform(client->multi, &running);
     if (client->multi == NULL)
@@ -295,11 +295,12 @@ static double enforce_limits(zc_client *client)
 
 /* ---- moving on ------------------------------------------------------------------------------- */
 
-/* Does all that can be done now. Returns when the clock alone makes something possible. */
-static double move(zc_client *client)
+/* Does all that can be done now; with a watch and without `sockets` only what needs no look at them. Returns when the
+ * clock alone makes something possible. */
+static double move(zc_client *client, bool sockets)
 {
     admit(client);
-    transfer(client);
+    transfer(client, sockets);
     double limit = enforce_limits(client);
     client->due = fmin(limit, admit(client)); /* an attempt that ended may have made room */
     if (client->watch != NULL)
@@ -330,11 +331,11 @@ size_t zc_client_poll(zc_client *client, double seconds)
     zc_sigpipe_hold(&signals);
     zc_client_check_fork(client);
     size_t before = client->live;
-    double due = move(client);
+    double due = move(client, true);
     bool host_is_next = client->offline && client->in_flight > 0; /* it has parked calls to answer */
     if (seconds > 0 && client->live == before && client->live > 0 && !host_is_next && zc_http_open(client) == ZC_OK) {
         wait_for(client, due, seconds);
-        move(client);
+        move(client, true);
     }
     zc_sigpipe_restore(&signals);
     return client->live;
@@ -358,7 +359,11 @@ zc_status zc_client_start(zc_client *client, zc_call *call)
         client->first = call;
     client->last = call;
     client->live++;
-    zc_client_poll(client, 0);
+    /* what comes for others is their hosts' business: who starts a hundred calls does not look a hundred times */
+    zc_sigpipe signals;
+    zc_sigpipe_hold(&signals);
+    move(client, false);
+    zc_sigpipe_restore(&signals);
     return ZC_OK;
 }
 

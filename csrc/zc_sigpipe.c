@@ -27,6 +27,10 @@ static void take_pending(void)
 
 void zc_sigpipe_hold(zc_sigpipe *saved)
 {
+    struct sigaction action;
+    saved->ignored = sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+    if (saved->ignored)
+        return;
     sigset_t blocked;
     sigset_t pending;
     sigemptyset(&pending);
@@ -39,6 +43,8 @@ void zc_sigpipe_hold(zc_sigpipe *saved)
 
 void zc_sigpipe_restore(const zc_sigpipe *saved)
 {
+    if (saved->ignored)
+        return;
     if (!saved->pending)
         take_pending();
     pthread_sigmask(SIG_SETMASK, &saved->mask, NULL);

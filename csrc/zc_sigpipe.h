@@ -10,6 +10,7 @@
 typedef struct zc_sigpipe {
     sigset_t mask; /* the thread's mask before */
     bool pending;  /* the signal was there before us: it is the host's */
+    bool ignored;  /* the host ignores it: there is nothing to do */
 } zc_sigpipe;
 
 /* Begins to hold the signal back. Pairs may be nested. */

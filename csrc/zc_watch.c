@@ -9,6 +9,7 @@
 #include <math.h>
 #include <poll.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +22,16 @@
 #endif
 
 #define TAKE_MAX 64
+
+#define READ 1u
+#define WRITE 2u
+
+struct zc_watched {
+    int fd;
+    unsigned wanted;  /* by who called zc_watch_socket */
+    unsigned watched; /* by the system */
+    bool lasting;     /* see zc_watch_opened */
+};
 
 /* The longest time that is set; a timer that ends too early costs but a look. */
 #define SECONDS_MAX 86400.0
@@ -36,6 +47,7 @@ void zc_watch_close(zc_watch *watch)
         close(watch->timer);
     if (watch->fd >= 0 && ours)
         close(watch->fd);
+    free(watch->sockets);
     *watch = ZC_WATCH_CLOSED;
 }
 
@@ -51,6 +63,7 @@ zc_status zc_watch_reopen(zc_watch *watch)
     }
     close(fresh.fd);
     close(watch->timer);
+    free(watch->sockets);
     fresh.fd = watch->fd;
     *watch = fresh;
     return ZC_OK;
@@ -64,6 +77,95 @@ void zc_watch_sleep(const zc_watch *watch, double seconds)
 {
     struct pollfd one = {.fd = watch->fd, .events = POLLIN};
     poll(&one, 1, (int)ceil(fmin(fmax(seconds, 0), SECONDS_MAX) * 1000));
+}
+
+/* Changes what the system watches a socket for, from one set of READ and WRITE to another. */
+static bool system_watches(const zc_watch *watch, int fd, unsigned from, unsigned to);
+
+/* There are no more sockets than connections: a look at each costs less than a question to the system. */
+static zc_watched *find(const zc_watch *watch, int fd)
+{
+    for (size_t i = 0; i < watch->count; i++)
+        if (watch->sockets[i].fd == fd)
+            return &watch->sockets[i];
+    return NULL;
+}
+
+static zc_watched *find_or_add(zc_watch *watch, int fd)
+{
+    zc_watched *socket = find(watch, fd);
+    if (socket != NULL)
+        return socket;
+    if (watch->count == watch->capacity) {
+        size_t capacity = watch->capacity * 2 + 8;
+        zc_watched *longer = realloc(watch->sockets, capacity * sizeof *longer);
+        if (longer == NULL)
+            return NULL;
+        watch->sockets = longer;
+        watch->capacity = capacity;
+    }
+    watch->sockets[watch->count] = (zc_watched){.fd = fd};
+    return &watch->sockets[watch->count++];
+}
+
+static void set(zc_watch *watch, zc_watched *socket, unsigned to)
+{
+    if (socket->watched == to)
+        return;
+    if (system_watches(watch, socket->fd, socket->watched, to))
+        socket->watched = to;
+    else
+        watch->blind = true;
+}
+
+static void forget(zc_watch *watch, zc_watched *socket)
+{
+    set(watch, socket, 0);
+    *socket = watch->sockets[--watch->count];
+}
+
+void zc_watch_socket(zc_watch *watch, int fd, bool read, bool write)
+{
+    unsigned wanted = (read ? READ : 0u) | (write ? WRITE : 0u);
+    zc_watched *socket = wanted != 0 ? find_or_add(watch, fd) : find(watch, fd);
+    if (socket == NULL) {
+        watch->blind = watch->blind || wanted != 0;
+        return;
+    }
+    socket->wanted = wanted;
+    if (wanted != 0)
+        set(watch, socket, wanted);
+    else if (!socket->lasting)
+        forget(watch, socket);
+}
+
+void zc_watch_opened(zc_watch *watch, int fd)
+{
+    zc_watch_closing(watch, fd); /* an older one of the number, whose end was not told */
+    zc_watched *socket = find_or_add(watch, fd);
+    if (socket != NULL)
+        socket->lasting = true;
+}
+
+void zc_watch_closing(zc_watch *watch, int fd)
+{
+    zc_watched *socket = find(watch, fd);
+    if (socket != NULL)
+        forget(watch, socket);
+}
+
+/* Of what the system says of a socket, that which is wanted. A socket that has something to say while nobody wants to
+ * hear it, such as a connection that ends while it is idle, is not watched any more. */
+static bool wanted_event(zc_watch *watch, zc_event *event)
+{
+    zc_watched *socket = find(watch, event->fd);
+    if (socket == NULL)
+        return false;
+    event->read = event->read && (socket->wanted & READ) != 0;
+    event->write = event->write && (socket->wanted & WRITE) != 0;
+    if (socket->wanted == 0)
+        set(watch, socket, 0);
+    return event->read || event->write;
 }
 
 #if defined __linux__
@@ -82,15 +184,19 @@ zc_status zc_watch_open(zc_watch *watch)
     return ZC_EINVAL;
 }
 
-void zc_watch_socket(zc_watch *watch, int fd, bool read, bool write)
+static bool system_watches(const zc_watch *watch, int fd, unsigned from, unsigned to)
 {
-    struct epoll_event event = {.events = (read ? EPOLLIN : 0u) | (write ? EPOLLOUT : 0u), .data.fd = fd};
-    if (!read && !write) {
+    struct epoll_event event = {.events = ((to & READ) != 0 ? EPOLLIN : 0u) | ((to & WRITE) != 0 ? EPOLLOUT : 0u),
+                                .data.fd = fd};
+    int how = from == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    if (to == 0) { /* it is no mistake to let go of what was closed */
         epoll_ctl(watch->fd, EPOLL_CTL_DEL, fd, &event);
-    } else if (epoll_ctl(watch->fd, EPOLL_CTL_MOD, fd, &event) != 0) {
-        if (errno != ENOENT || epoll_ctl(watch->fd, EPOLL_CTL_ADD, fd, &event) != 0)
-            watch->blind = true;
+        return true;
     }
+    if (epoll_ctl(watch->fd, how, fd, &event) == 0)
+        return true;
+    return (errno == ENOENT || errno == EEXIST) &&
+           epoll_ctl(watch->fd, how == EPOLL_CTL_ADD ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
 void zc_watch_timer(zc_watch *watch, double seconds)
@@ -118,8 +224,9 @@ size_t zc_watch_take(zc_watch *watch, zc_event *events, size_t n)
             }
             continue;
         }
-        events[count++] = (zc_event){ready[i].data.fd, broken || (ready[i].events & EPOLLIN) != 0,
-                                     broken || (ready[i].events & EPOLLOUT) != 0};
+        events[count] = (zc_event){ready[i].data.fd, broken || (ready[i].events & EPOLLIN) != 0,
+                                   broken || (ready[i].events & EPOLLOUT) != 0};
+        count += wanted_event(watch, &events[count]);
     }
     return count;
 }
@@ -146,11 +253,12 @@ static bool change(const zc_watch *watch, uintptr_t ident, short filter, bool on
     return kevent(watch->fd, &event, 1, NULL, 0, NULL) == 0 || !on;
 }
 
-void zc_watch_socket(zc_watch *watch, int fd, bool read, bool write)
+static bool system_watches(const zc_watch *watch, int fd, unsigned from, unsigned to)
 {
-    bool reads = change(watch, (uintptr_t)fd, EVFILT_READ, read, 0);
-    bool writes = change(watch, (uintptr_t)fd, EVFILT_WRITE, write, 0);
-    watch->blind = watch->blind || !reads || !writes;
+    unsigned differ = from ^ to;
+    bool reads = (differ & READ) == 0 || change(watch, (uintptr_t)fd, EVFILT_READ, (to & READ) != 0, 0);
+    bool writes = (differ & WRITE) == 0 || change(watch, (uintptr_t)fd, EVFILT_WRITE, (to & WRITE) != 0, 0);
+    return reads && writes;
 }
 
 void zc_watch_timer(zc_watch *watch, double seconds)
@@ -167,9 +275,11 @@ size_t zc_watch_take(zc_watch *watch, zc_event *events, size_t n)
     size_t count = 0;
     int found = kevent(watch->fd, NULL, 0, ready, (int)(n < TAKE_MAX ? n : TAKE_MAX), &none);
     for (int i = 0; i < found; i++) {
-        if (ready[i].filter != EVFILT_TIMER)
-            events[count++] =
-                (zc_event){(int)ready[i].ident, ready[i].filter == EVFILT_READ, ready[i].filter == EVFILT_WRITE};
+        if (ready[i].filter == EVFILT_TIMER)
+            continue;
+        events[count] =
+            (zc_event){(int)ready[i].ident, ready[i].filter == EVFILT_READ, ready[i].filter == EVFILT_WRITE};
+        count += wanted_event(watch, &events[count]);
     }
     return count;
 }

@@ -9,11 +9,16 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+typedef struct zc_watched zc_watched;
+
 typedef struct zc_watch {
     int fd; /* negative: not open */
     int timer;
     pid_t owner; /* the process that opened it */
     bool blind;  /* the system refused to watch a socket */
+    zc_watched *sockets;
+    size_t count;
+    size_t capacity;
 } zc_watch;
 
 /* A socket with something to say. */
@@ -34,6 +39,12 @@ void zc_watch_close(zc_watch *watch);
 zc_status zc_watch_reopen(zc_watch *watch);
 /* From now on a socket is watched for this; for neither: not any more. A socket must be let go before it is closed. */
 void zc_watch_socket(zc_watch *watch, int fd, bool read, bool write);
+/* Says that a socket was opened whose end will be told by zc_watch_closing. While nobody wants to hear of it, the
+ * system may go on watching it, as it does when a connection is kept for the next request: that saves telling the
+ * system twice for each. */
+void zc_watch_opened(zc_watch *watch, int fd);
+/* Says that a socket is about to be closed. */
+void zc_watch_closing(zc_watch *watch, int fd);
 /* Sets the timer: so many seconds from now; 0: the descriptor is readable at once; HUGE_VAL: off. It stays readable
  * until the next zc_watch_take or zc_watch_timer. */
 void zc_watch_timer(zc_watch *watch, double seconds);
