@@ -174,14 +174,19 @@ static void set_body(lua_State *L, lzc_call *box)
     }
 }
 
-/* call:decode(records) -> boolean: decodes at most so many records of a ready call ahead of call:take, so that a host
- * can spread the work; whether nothing is left to decode. */
+/* call:decode(records) -> boolean: decompresses the answer of a ready call, or decodes at most so many records of it,
+ * ahead of call:take, so that a host can spread the work; whether nothing is left to do. */
 int lzc_call_decode(lua_State *L)
 {
     lzc_call *box = lzc_call_check_idle(L);
     lua_Number records = luaL_checknumber(L, 2);
     luaL_argcheck(L, records >= 1 && records <= 1e9, 2, "not a number of records");
     lua_settop(L, 1);
+    if (box->call->state == ZC_DONE && box->call->packed) {
+        zc_call_unpack(box->call);
+        lua_pushboolean(L, false);
+        return 1;
+    }
     bool readable = box->call->state == ZC_DONE && box->call->verdict.failure == ZC_FAIL_NONE;
     box->busy = true;
     bool left = readable && !box->raw && box->call->reply.len > 0 && decode_on(L, box, (int)records) == LZC_PAUSED;
@@ -195,7 +200,9 @@ int lzc_call_decode(lua_State *L)
 int lzc_call_page_end(lua_State *L)
 {
     lzc_call *box = lzc_call_check_idle(L);
-    const zc_call *call = box->call;
+    zc_call *call = box->call;
+    if (call->state == ZC_DONE)
+        zc_call_unpack(call);
     if (call->state != ZC_DONE || call->verdict.failure != ZC_FAIL_NONE || call->verdict.status != 200 ||
         call->reply.len == 0)
         return 0;
@@ -225,6 +232,7 @@ int lzc_call_take(lua_State *L)
     if (call->state != ZC_DONE)
         return luaL_error(L, "the call is not ready yet");
     const zc_verdict *verdict = &call->verdict;
+    zc_call_unpack(call);
     if (verdict->failure == ZC_FAIL_MEMORY)
         return luaL_error(L, "not enough memory");
     box->busy = true;

@@ -81,7 +81,7 @@ struct zc_call {
     zc_verdict verdict;                 /* of the last attempt */
     char message[CURL_ERROR_SIZE + 64]; /* of a failure */
     zc_buf head;                        /* header lines of the answer */
-    zc_buf reply;                       /* its body, decompressed */
+    zc_buf reply;                       /* its body, see zc_call_unpack */
     bool uncertain;                     /* the server may have acted on an attempt that was repeated */
     unsigned attempts;
     zc_attempt log[ZC_ATTEMPTS_MAX];
@@ -97,6 +97,7 @@ struct zc_call {
     bool out_of_memory;
     bool plain;      /* http, not https */
     bool ended_well; /* easy can serve again */
+    bool packed;     /* reply is compressed */
     double not_before;
     double expires; /* absolute form of deadline; HUGE_VAL: never */
     double sent_at;
@@ -179,6 +180,9 @@ zc_status zc_call_header(zc_call *call, const char *name, const char *value);
 /* Answers a parked call: head is a block of "Name: value\r\n" lines. */
 zc_status zc_call_answer(zc_call *call, long status, const char *head, size_t head_len, const char *body,
                          size_t body_len);
+/* Decompresses the reply of a call that is done, unless that was done: a piece of work of its own, which belongs to who
+ * reads the answer, not to who polls. Where it cannot be, the verdict becomes a failure. */
+void zc_call_unpack(zc_call *call);
 /* Whether the server may have acted on the call, by an attempt whose outcome is not known. */
 bool zc_call_may_have_happened(const zc_call *call);
 /* Ends an unfinished call with ZC_FAIL_CANCELLED; nothing happens to a finished one. */

@@ -198,6 +198,7 @@ zc_status zc_http_send(zc_call *call)
     call->overflow = NULL;
     call->out_of_memory = false;
     call->ended_well = false;
+    call->packed = false;
     zc_buf_clear(&call->head);
     zc_buf_clear(&call->reply);
     call->head.limit = HEAD_MAX;
@@ -327,29 +328,35 @@ void zc_http_overflow(zc_call *call, const zc_buf *which)
                  call->client->max_response_bytes);
 }
 
-/* Decompresses the reply, where that is ours to do. */
-static void decompress(zc_call *call)
+/* Whether the reply is compressed, and to be decompressed by us; its coding. */
+static const char *coding_of(const zc_call *call, size_t *n)
+{
+    const char *coding = zc_header_find(zc_buf_str(&call->head), "content-encoding", n);
+    bool plain = coding == NULL || (*n == 8 && strncasecmp(coding, "identity", *n) == 0);
+    return zc_inflate_accepts() == NULL || plain || call->reply.len == 0 ? NULL : coding;
+}
+
+void zc_call_unpack(zc_call *call)
 {
     size_t n = 0;
-    const char *coding = zc_header_find(zc_buf_str(&call->head), "content-encoding", &n);
-    if (zc_inflate_accepts() == NULL || coding == NULL || call->reply.len == 0)
+    const char *coding = call->packed ? coding_of(call, &n) : NULL;
+    call->packed = false;
+    if (coding == NULL)
         return;
     zc_status status = ZC_EINVAL;
     if ((n == 4 && strncasecmp(coding, "gzip", n) == 0) || (n == 6 && strncasecmp(coding, "x-gzip", n) == 0))
         status = zc_inflate(&call->reply, &call->client->spare);
-    else if (n == 8 && strncasecmp(coding, "identity", n) == 0)
-        status = ZC_OK;
     if (status == ZC_OK)
         return;
-    if (status == ZC_ETOOBIG) {
-        zc_http_overflow(call, &call->reply);
-        return;
-    }
     call->verdict.failure = status == ZC_ENOMEM ? ZC_FAIL_MEMORY : ZC_FAIL_PROTOCOL;
     call->verdict.transient = false;
     snprintf(call->message, sizeof call->message,
              "the answer says that it is compressed (%.*s), and cannot be decompressed", (int)(n < 40 ? n : 40),
              coding);
+    if (status == ZC_ETOOBIG)
+        zc_http_overflow(call, &call->reply);
+    if (call->attempts > 0 && call->attempts <= ZC_ATTEMPTS_MAX)
+        call->log[call->attempts - 1].failure = call->verdict.failure;
 }
 
 void zc_http_answered(zc_call *call, long status)
@@ -380,8 +387,9 @@ void zc_http_judge(zc_call *call, CURLcode code)
     verdict->sent = zc_http_has_left(call);
     zc_http_answered(call, status);
     if (code == CURLE_OK) {
+        size_t n = 0;
         call->ended_well = true;
-        decompress(call);
+        call->packed = coding_of(call, &n) != NULL;
         return;
     }
     verdict->retry_after = -1;
