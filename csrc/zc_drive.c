@@ -131,7 +131,7 @@ void zc_drive_alarm(zc_client *client)
 {
     double seconds = seconds_to_wait(client);
     double at = system_now();
-    double wake_at = at + seconds;
+    double wake_at = seconds < HUGE_VAL ? at + fmin(seconds, ZC_WATCH_SECONDS_MAX) : HUGE_VAL;
     /* A timer that ends too early costs a look; setting it anew at each step would cost more, as most of what is waited
      * for is a limit that is moved on before it is reached. */
     if (wake_at >= client->wake_at && client->wake_at > at)

@@ -388,7 +388,9 @@ void zc_http_judge(zc_call *call, CURLcode code)
     zc_http_answered(call, status);
     if (code == CURLE_OK) {
         size_t n = 0;
-        call->ended_well = true;
+        /* libcurl before 8.17 counts its own repetitions over the life of a handle, and gives up at the sixth; before
+         * 7.80 they cannot be told, nor whether the request of a used handle has left */
+        call->ended_well = LIBCURL_VERSION_NUM >= 0x075000 && call->departures == 1;
         call->packed = coding_of(call, &n) != NULL;
         return;
     }

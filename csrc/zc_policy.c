@@ -77,7 +77,8 @@ void zc_rate_depart(zc_rate *rate, size_t *slot, double now)
 
 void zc_rate_release(zc_rate *rate, size_t *slot)
 {
-    if (rate->slots > 0 && *slot != ZC_NO_SLOT) {
+    /* a request that libcurl sent a second time may have used the slot of one that is not on its way yet */
+    if (rate->slots > 0 && *slot != ZC_NO_SLOT && rate->left_at[*slot] == HUGE_VAL) {
         rate->left_at[*slot] = -HUGE_VAL;
         rate->returned++;
     }

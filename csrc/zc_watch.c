@@ -33,9 +33,6 @@ struct zc_watched {
     bool lasting;     /* see zc_watch_opened */
 };
 
-/* The longest time that is set; a timer that ends too early costs but a look. */
-#define SECONDS_MAX 86400.0
-
 void zc_watch_close(zc_watch *watch)
 {
 #if defined __linux__
@@ -76,7 +73,7 @@ zc_status zc_watch_reopen(zc_watch *watch)
 void zc_watch_sleep(const zc_watch *watch, double seconds)
 {
     struct pollfd one = {.fd = watch->fd, .events = POLLIN};
-    poll(&one, 1, (int)ceil(fmin(fmax(seconds, 0), SECONDS_MAX) * 1000));
+    poll(&one, 1, (int)ceil(fmin(fmax(seconds, 0), ZC_WATCH_SECONDS_MAX) * 1000));
 }
 
 /* Changes what the system watches a socket for, from one set of READ and WRITE to another. */
@@ -141,10 +138,17 @@ void zc_watch_socket(zc_watch *watch, int fd, bool read, bool write)
 
 void zc_watch_opened(zc_watch *watch, int fd)
 {
-    zc_watch_closing(watch, fd); /* an older one of the number, whose end was not told */
+    /* An older one of the number, whose end was not told: the system has forgotten it. For the caller nothing may have
+     * changed, as with an address that libcurl tries after another one, so that what was wanted of it still is. */
+    const zc_watched *older = find(watch, fd);
+    unsigned wanted = older != NULL ? older->wanted : 0;
+    zc_watch_closing(watch, fd);
     zc_watched *socket = find_or_add(watch, fd);
-    if (socket != NULL)
-        socket->lasting = true;
+    if (socket == NULL)
+        return;
+    socket->lasting = true;
+    socket->wanted = wanted;
+    set(watch, socket, wanted);
 }
 
 void zc_watch_closing(zc_watch *watch, int fd)
@@ -204,7 +208,7 @@ void zc_watch_timer(zc_watch *watch, double seconds)
     struct itimerspec spec = {{0, 0}, {0, 0}};
     if (seconds < HUGE_VAL) {
         double whole = 0;
-        double part = modf(fmin(fmax(seconds, 1e-9), SECONDS_MAX), &whole); /* 0 would turn it off */
+        double part = modf(fmin(fmax(seconds, 1e-9), ZC_WATCH_SECONDS_MAX), &whole); /* 0 would turn it off */
         spec.it_value.tv_sec = (time_t)whole;
         spec.it_value.tv_nsec = (long)fmin(ceil(part * 1e9), 999999999.0);
     }
@@ -265,7 +269,7 @@ void zc_watch_timer(zc_watch *watch, double seconds)
 {
     change(watch, 0, EVFILT_TIMER, false, 0);
     if (seconds < HUGE_VAL) /* in milliseconds, the unit that all systems share */
-        change(watch, 0, EVFILT_TIMER, true, (intptr_t)ceil(fmin(fmax(seconds, 0), SECONDS_MAX) * 1000));
+        change(watch, 0, EVFILT_TIMER, true, (intptr_t)ceil(fmin(fmax(seconds, 0), ZC_WATCH_SECONDS_MAX) * 1000));
 }
 
 size_t zc_watch_take(zc_watch *watch, zc_event *events, size_t n)

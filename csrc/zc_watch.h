@@ -28,6 +28,9 @@ typedef struct zc_event {
     bool write;
 } zc_event;
 
+/* The longest time that a timer is set to, in seconds. */
+#define ZC_WATCH_SECONDS_MAX 86400.0
+
 #define ZC_WATCH_CLOSED ((zc_watch){.fd = -1, .timer = -1})
 
 /* Opens it, without sockets and with the timer off. ZC_EINVAL: the system refuses, see errno. */
@@ -45,8 +48,8 @@ void zc_watch_socket(zc_watch *watch, int fd, bool read, bool write);
 void zc_watch_opened(zc_watch *watch, int fd);
 /* Says that a socket is about to be closed. */
 void zc_watch_closing(zc_watch *watch, int fd);
-/* Sets the timer: so many seconds from now; 0: the descriptor is readable at once; HUGE_VAL: off. It stays readable
- * until the next zc_watch_take or zc_watch_timer. */
+/* Sets the timer: so many seconds from now, ZC_WATCH_SECONDS_MAX at most; 0: the descriptor is readable at once;
+ * HUGE_VAL: off. It stays readable until the next zc_watch_take or zc_watch_timer. */
 void zc_watch_timer(zc_watch *watch, double seconds);
 /* Fills in what sockets have to say now, at most n, and calms the timer. What does not fit is there the next time. */
 size_t zc_watch_take(zc_watch *watch, zc_event *events, size_t n);

@@ -150,6 +150,16 @@ describe("in bad weather", function()
       end)
     end
 
+    it("on reused connections, time and again, costs a read nothing", function()
+      local script = {}
+      for i = 1, 10 do script[2 * i - 1], script[2 * i] = reply { body = PAGE }, { { close = true } } end
+      faults:script(script)
+      local crm = client { retries = 0 }
+      for _ = 1, 10 do assert(list(crm)) end
+      assert.equal(19, #faults:received())
+      crm:close()
+    end)
+
     it("on a reused connection does not make libcurl send a write twice by itself", function()
       faults:script { reply { body = PAGE }, { { close = true } }, reply { status = 201, body = MADE } }
       local crm = client()

@@ -124,9 +124,11 @@ describe("limits:", function()
       serve(2, { { wait = 1.3 }, EMPTY })
       local client = core.client(options { rate = 1, control_url = faults.url:gsub("^http:", "https:") })
       local first = client:start { path = { "1" } }
-      -- leaves after a second; the server does not speak TLS, nor says so, as nothing it could take for a request comes
-      client:start { path = { "2" }, target = "control" }
-      client:start { path = { "3" } }
+      local others = {
+        -- leaves after a second; the server does not speak TLS, nor says so, as nothing it could take for a request comes
+        client:start { path = { "2" }, target = "control" },
+        client:start { path = { "3" } },
+      }
       poll_until(client, function()
         return first:ready()
       end)
@@ -136,6 +138,30 @@ describe("limits:", function()
       end)
       assert.equal(1, #faults:received())
       assert.same({ 1, 1 }, { client:limits().in_flight, client:limits().waiting })
+      assert.same({ false, false }, { others[1]:ready(), others[2]:ready() })
+      client:close()
+    end)
+
+    it("is not loosened by a request that never leaves, where libcurl has sent another one twice", function()
+      faults:script { EMPTY, { { wait = 1.5 }, { close = true } }, { { wait = 3 }, EMPTY }, EMPTY }
+      local client = core.client(options {
+        rate = 1, retries = 0, connect_timeout = 0.6, control_url = faults.url:gsub("^http:", "https:"),
+      })
+      finish(client, start(client, 1))
+      local calls = {
+        client:start { path = { "2" } }, -- on the kept connection, which dies after 1.5 s: libcurl sends it again
+        -- a second later than that one for a server that does not speak TLS; fails 0.6 s later
+        client:start { path = { "3" }, target = "control" },
+        client:start { path = { "4" } },
+      }
+      local came = {}
+      poll_until(client, function()
+        local count = #faults:received()
+        came[count] = came[count] or socket.gettime()
+        return count == 4
+      end)
+      assert.is_true(came[4] - came[3] > 0.9, came[4] - came[3])
+      finish(client, { calls[3] })
       client:close()
     end)
 
