@@ -243,6 +243,14 @@ static int l_parked(lua_State *L)
     return 1;
 }
 
+/* call:packed() -> boolean: it is ready, and the next call:decode decompresses it. */
+static int l_packed(lua_State *L)
+{
+    const zc_call *call = lzc_call_check(L)->call;
+    lua_pushboolean(L, call->state == ZC_DONE && call->packed);
+    return 1;
+}
+
 /* call:sent() -> boolean: the server may have acted on some attempt. false: nothing has happened. */
 static int l_sent(lua_State *L)
 {
@@ -334,6 +342,7 @@ void lzc_call_class(lua_State *L)
         {"ready", l_ready},
         {"sent", l_sent},
         {"parked", l_parked},
+        {"packed", l_packed},
         {"decode", lzc_call_decode},
         {"take", lzc_call_take},
         {"cancel", l_cancel},

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <time.h>
 
 void lzc_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc, lua_CFunction tostring)
@@ -54,6 +55,19 @@ static int l_now(lua_State *L)
     return 1;
 }
 
+/* Above what glibc's malloc keeps in lists of chunks of one size. */
+#define LARGE 2000
+
+/* core.gather_freed(): lets the system's malloc gather what was freed. glibc's does so when it is asked for a large
+ * chunk, all at once: after a piece of the collector's work that takes little, after many of them milliseconds. */
+static int l_gather_freed(lua_State *L)
+{
+    (void)L;
+    void *volatile chunk = malloc(LARGE);
+    free(chunk);
+    return 0;
+}
+
 static void global_init(void)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -85,6 +99,8 @@ LZC_EXPORT int luaopen_zohocrm_core(lua_State *L)
     lua_setfield(L, -2, "pager");
     lua_pushcfunction(L, lzc_clock_new);
     lua_setfield(L, -2, "clock");
+    lua_pushcfunction(L, l_gather_freed);
+    lua_setfield(L, -2, "gather_freed");
     lua_pushcfunction(L, l_now);
     lua_setfield(L, -2, "now");
     lua_pushstring(L, curl_version_info(CURLVERSION_NOW)->version);

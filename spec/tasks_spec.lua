@@ -334,6 +334,45 @@ describe("a step with a budget", function()
     crm:step { budget = 1 }
     assert.equal(160, collectgarbage("setstepmul", own))
     assert.is_true(inside < 160)
+    local pause = collectgarbage("setpause", 184)
+    crm:spawn(function() return crm:org() end)
+    crm:step { budget = 1 }
+    assert.equal(184, collectgarbage("setpause", pause))
+  end)
+
+  it("does not wake a collector that the host has stopped", function()
+    local collected = false
+    local proxy = rawget(_G, "newproxy") -- 5.1 finalizes no tables
+    if proxy then
+      getmetatable(proxy(true)).__gc = function() collected = true end
+    else
+      setmetatable({}, { __gc = function() collected = true end })
+    end
+    collectgarbage("stop")
+    local task = crm:spawn(function()
+      for _ = 1, 3 do assert(crm.Leads:all { fields = "Last_Name,Company,Email,City" }) end
+    end)
+    while not task:done() do crm:step { budget = 0.001 } end
+    local woken = collected
+    collectgarbage("restart")
+    assert.is_nil(task:result())
+    assert.is_false(woken)
+  end)
+
+  it("lets the collector keep up", function()
+    local fields = "Last_Name,First_Name,Company,Email,Phone,City,Country,Lead_Source,Lead_Status,Description"
+    local task = crm:spawn(function()
+      for _ = 1, 60 do
+        for _ in crm.Leads:each { fields = fields } do end -- luacheck: ignore 542
+      end
+    end)
+    collectgarbage()
+    local base, most = collectgarbage("count"), 0
+    while not task:done() do
+      crm:step { budget = 0.001 }
+      most = math.max(most, collectgarbage("count") - base)
+    end
+    assert.is_true(most < 32 * 1024, most .. " KiB")
   end)
 
   it("leaves the collector and later walks as they were where an error comes out of it", function()

@@ -9,6 +9,7 @@ local core = require "zohocrm.core"
 local errors = require "zohocrm.errors"
 local host = require "zohocrm.hosts.task"
 local nginx = require "zohocrm.hosts.nginx"
+local pacer = require "zohocrm.hosts.pacer"
 local raise = require "zohocrm.raise"
 
 local M = {}
@@ -20,17 +21,15 @@ local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 -- Records that are decoded as one piece of work where there is a budget: some hundredths of a millisecond.
 local PIECE = 2
 
+-- Seconds for decompressing a page.
+local UNPACKING = 0.0005
+
 -- Seconds between two looks at the network within a step that has a budget: a look costs as much as a piece of work.
 local LOOK = 0.001
 
 -- The part of a budget after which no further piece is begun: the last one may take longer than most, where the
 -- collector has its turn in it.
 local SHARE = 0.75
-
--- The collector's step multiplier in such a step. By Lua 5.4's own setting, 100, a piece of the collector's work takes
--- milliseconds, by LuaJIT's, 200, each piece of ours brings some tenths of one. By these it keeps up as well, with a
--- heap that is larger in between. Where Lua 5.4 collects by generations they do nothing.
-local STEP_MULTIPLIER = rawget(_G, "jit") and 100 or 4
 
 -- Of the whole Lua state, as the tasks of one scheduler may wait for those of another.
 local turn_number, step_number = 0, 0
@@ -256,7 +255,7 @@ end
 
 local function resume(task)
   local arguments = task.arguments
-  task.waits_for, task.waits_on, task.gave_way = nil, nil, nil
+  task.waits_for, task.waits_on, task.gave_way, task.needs = nil, nil, nil, nil
   local previous = host.enter(task)
   if arguments then
     settle(task, host.leave(previous, coroutine.resume(task.co, unpack(arguments, 1, arguments.n))))
@@ -313,12 +312,18 @@ local function work(task, sparing)
     local fine, decoded = pcall(task.waits_for.decode, task.waits_for, PIECE)
     if not fine and decoded ~= "not enough memory" then
       error(decoded, 0) -- an interruption is for who moves the tasks on
-    elseif fine and not decoded then
+    elseif fine then
+      task.decodes = not decoded and task.decodes or nil
       return
     end -- else the task meets the same when it takes the answer
   end
   task.decodes = nil
   resume(task)
+end
+
+-- Seconds that there should be for the next piece of a task's.
+local function time_for(task)
+  return task.needs or (task.decodes and task.waits_for:packed() and UNPACKING) or 0
 end
 
 local function move_client(client, ends_at)
@@ -381,11 +386,14 @@ function turn(scheduler, ends_at)
       break
     end
     if can_go_on(task) then
-      if ends_at and pieces > 0 and now() >= ends_at then
+      if ends_at and pieces > 0 and now() + time_for(task) >= ends_at then
         return worked
       end
       worked, pieces, scheduler.first = true, pieces + 1, task.next
       work(task, ends_at ~= nil)
+      if ends_at then
+        pacer.piece_done()
+      end
     elseif task.co then
       scheduler.first = task.next
     end
@@ -420,11 +428,12 @@ function M.step(scheduler, budget)
     turn(scheduler)
     return
   end
-  local own = scheduler.first and collectgarbage("setstepmul", STEP_MULTIPLIER)
-  local fine, interruption = pcall(turns, scheduler, now() + budget * SHARE)
+  local ends_at = now() + budget * SHARE
+  local paced = scheduler.first and pacer.begin(budget)
+  local fine, interruption = pcall(turns, scheduler, ends_at)
   host.ends_at = nil
-  if own then
-    collectgarbage("setstepmul", own)
+  if paced then
+    pacer.finish(scheduler.live == 0)
   end
   if not fine then
     error(interruption, 0)

@@ -108,6 +108,7 @@ M.ends_at = nil
 ---@param needed? number seconds; default 0
 function M.breathe(needed)
   if M.ends_at and core.now() + (needed or 0) >= M.ends_at and M.here() then
+    present().needs = needed
     yield(WAIT)
   end
 end
