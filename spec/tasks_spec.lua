@@ -372,7 +372,8 @@ describe("a step with a budget", function()
       crm:step { budget = 0.001 }
       most = math.max(most, collectgarbage("count") - base)
     end
-    assert.is_true(most < 32 * 1024, most .. " KiB")
+    -- of what the specs before have left in use, a round of the collector lets as much come again
+    assert.is_true(most < 32 * 1024 + 2 * base, ("%.0f KiB above %.0f"):format(most, base))
   end)
 
   it("leaves the collector and later walks as they were where an error comes out of it", function()
