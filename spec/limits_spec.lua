@@ -56,6 +56,24 @@ describe("limits:", function()
     end
   end
 
+  -- A server to which no connection is ever made: those that nobody accepts fill its queue. Gives its address, and what
+  -- has to be kept meanwhile.
+  local function deaf_server()
+    local listener = assert(socket.bind("127.0.0.1", 0, 0))
+    local _, port = listener:getsockname()
+    local kept = { listener }
+    for i = 2, 4 do
+      kept[i] = assert(socket.tcp())
+      kept[i]:settimeout(0)
+      kept[i]:connect("127.0.0.1", port)
+    end
+    return "http://127.0.0.1:" .. port, kept
+  end
+
+  local function close_all(sockets)
+    for _, one in ipairs(sockets) do one:close() end
+  end
+
   describe("the rate", function()
     -- The waits of so many requests, one after the other, all answered at once.
     local function waits(rate, count)
@@ -122,11 +140,11 @@ describe("limits:", function()
 
     it("is not loosened by an answer that comes while the next request is making its connection", function()
       serve(2, { { wait = 1.3 }, EMPTY })
-      local client = core.client(options { rate = 1, control_url = faults.url:gsub("^http:", "https:") })
+      local deaf, kept = deaf_server()
+      local client = core.client(options { rate = 1, control_url = deaf })
       local first = client:start { path = { "1" } }
       local others = {
-        -- leaves after a second; the server does not speak TLS, nor says so, as nothing it could take for a request comes
-        client:start { path = { "2" }, target = "control" },
+        client:start { path = { "2" }, target = "control" }, -- tries to connect after a second
         client:start { path = { "3" } },
       }
       poll_until(client, function()
@@ -140,18 +158,17 @@ describe("limits:", function()
       assert.same({ 1, 1 }, { client:limits().in_flight, client:limits().waiting })
       assert.same({ false, false }, { others[1]:ready(), others[2]:ready() })
       client:close()
+      close_all(kept)
     end)
 
     it("is not loosened by a request that never leaves, where libcurl has sent another one twice", function()
       faults:script { EMPTY, { { wait = 1.5 }, { close = true } }, { { wait = 3 }, EMPTY }, EMPTY }
-      local client = core.client(options {
-        rate = 1, retries = 0, connect_timeout = 0.6, control_url = faults.url:gsub("^http:", "https:"),
-      })
+      local deaf, kept = deaf_server()
+      local client = core.client(options { rate = 1, retries = 0, connect_timeout = 0.6, control_url = deaf })
       finish(client, start(client, 1))
       local calls = {
         client:start { path = { "2" } }, -- on the kept connection, which dies after 1.5 s: libcurl sends it again
-        -- a second later than that one for a server that does not speak TLS; fails 0.6 s later
-        client:start { path = { "3" }, target = "control" },
+        client:start { path = { "3" }, target = "control" }, -- tries to connect a second later; fails 0.6 s later
         client:start { path = { "4" } },
       }
       local came = {}
@@ -163,6 +180,7 @@ describe("limits:", function()
       assert.is_true(came[4] - came[3] > 0.9, came[4] - came[3])
       finish(client, { calls[3] })
       client:close()
+      close_all(kept)
     end)
 
     it("counts what is sent again, too", function()
