@@ -164,11 +164,11 @@ describe("limits:", function()
     it("is not loosened by a request that never leaves, where libcurl has sent another one twice", function()
       faults:script { EMPTY, { { wait = 1.5 }, { close = true } }, { { wait = 3 }, EMPTY }, EMPTY }
       local deaf, kept = deaf_server()
-      local client = core.client(options { rate = 1, retries = 0, connect_timeout = 0.6, control_url = deaf })
+      local client = core.client(options { rate = 1, retries = 0, connect_timeout = 1, control_url = deaf })
       finish(client, start(client, 1))
       local calls = {
         client:start { path = { "2" } }, -- on the kept connection, which dies after 1.5 s: libcurl sends it again
-        client:start { path = { "3" }, target = "control" }, -- tries to connect a second later; fails 0.6 s later
+        client:start { path = { "3" }, target = "control" }, -- tries to connect a second later; fails a second after that
         client:start { path = { "4" } },
       }
       local came = {}
