@@ -1,5 +1,5 @@
 /* libcurl's easy handles of a client, with the options that all of its requests share. Handles that ended well serve
- * again: making one and setting it up costs about as much as a small request does besides. */
+ * again, which spares making them, and setting all of that, for each request. */
 #define _POSIX_C_SOURCE 200809L
 #include "zc_client_private.h"
 #include "zc_inflate.h"
