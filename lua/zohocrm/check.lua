@@ -16,9 +16,6 @@ local M = {}
 -- Mistakes that stand in the message; all are in the details.
 local TOLD = 3
 
---- The rule of the option.
-M.rule = { kind = "boolean", query = false }
-
 --- The fields of a module.
 ---@class zohocrm.CheckedModule
 ---@field name string
@@ -234,17 +231,6 @@ local function begin(client, name, checked, refresh)
     return nil, err
   end
   return setmetatable({ client = client, options = checked, module = module, mistakes = {} }, Check)
-end
-
---- Whether a call is to be checked.
----@param client table the client's private part
----@param checked table its options
----@return boolean
-function M.wanted(client, checked)
-  if checked.check ~= nil then
-    return checked.check == "true"
-  end
-  return client.check == true
 end
 
 --- Checks what a list, a search or a scan asks for.

@@ -1,22 +1,21 @@
 --- The client: `zohocrm.new{…}` and what it gives. Every call takes the options of `zohocrm.CallOptions` besides its
 --- own.
 
-local connections = require "zohocrm.connections"
 local core = require "zohocrm.core"
 local handle = require "zohocrm.handle"
-local loops = require "zohocrm.hosts.loop"
-local metadata = require "zohocrm.metadata"
+local lazily = require "zohocrm.lazily"
 local modules = require "zohocrm.module"
 local options = require "zohocrm.options"
-local own_loop = require "zohocrm.own_loop"
-local query = require "zohocrm.query"
 local raise = require "zohocrm.raise"
-local scheduler = require "zohocrm.scheduler"
-local shared_rate = require "zohocrm.hosts.shared_rate"
-local suggest = require "zohocrm.suggest"
-local tasks = require "zohocrm.tasks"
 local transport = require "zohocrm.transport"
 local version = require "zohocrm.version"
+
+local connections = lazily.module "zohocrm.connections"
+local loops = lazily.module "zohocrm.hosts.loop"
+local metadata = lazily.module "zohocrm.metadata"
+local schedulers = lazily.module "zohocrm.scheduler"
+local shared_rate = lazily.module "zohocrm.hosts.shared_rate"
+local suggest = lazily.module "zohocrm.suggest"
 
 -- The core's own default, which bulk writes go by, too.
 local CONCURRENCY = 10
@@ -47,7 +46,8 @@ local new_rules = {
   clock = { kind = "any" },
   sandbox = { kind = "any" },
   shared_rate = { kind = "string" },
-  host = { kind = "choice", choices = loops.names, otherwise = ", or leave it out in scripts and in nginx" },
+  host = { kind = "choice", choices = { "luv", "cqueues", "copas" },
+    otherwise = ", or leave it out in scripts and in nginx" },
 }
 
 --- What every call takes, for this call only.
@@ -191,7 +191,7 @@ function Client:profile(id, o)
   return metadata.read(client_of(self, "profile"), "profile", o, options.id(id, "profile: the id"))
 end
 
-query.install(Client, client_of)
+lazily.methods(Client, { "query", "query_each" }, "zohocrm.query", client_of)
 
 local request_rules = options.merge(options.call, {
   method = { kind = "choice", choices = { "GET", "POST", "PUT", "PATCH", "DELETE" }, core = true },
@@ -277,8 +277,8 @@ function Client:limits()
   return client_of(self, "limits").core:limits()
 end
 
-tasks.install(Client, client_of)
-own_loop.install(Client, client_of)
+lazily.methods(Client, { "spawn", "step", "run" }, "zohocrm.tasks", client_of)
+lazily.methods(Client, { "fds", "timeout", "poll" }, "zohocrm.own_loop", client_of)
 
 --- Ends the client: calls under way are cancelled, connections closed, the key wiped. Twice is harmless. A client
 --- that is no longer used is closed by the garbage collector.
@@ -296,6 +296,9 @@ function meta.__index(self, name)
   end
   if type(name) == "string" and name:match("^[A-Z]") then
     client.handles[name] = modules.new(client, name)
+    return client.handles[name]
+  elseif name == "connections" then
+    client.handles[name] = connections.new(client)
     return client.handles[name]
   end
   if type(name) == "string" then
@@ -408,12 +411,12 @@ local function new(given)
     client.shared_rate = rate
   end
   client.poll, client.module_names = transport.poller(client), {}
-  client.scheduler, client.observing = scheduler.new(client), setmetatable({}, { __mode = "k" })
+  client.observing = setmetatable({}, { __mode = "k" })
   if loop then
-    client.loop, loop.schedulers[client.scheduler] = loop, true
+    client.loop, loop.schedulers[schedulers.of(client)] = loop, true
   end
   -- not in the client itself, where assignments would reach them
-  client.handles = { connections = connections.new(client) }
+  client.handles = {}
   return setmetatable({ [PRIVATE] = client }, meta)
 end
 

@@ -95,9 +95,14 @@ function M.column(name)
   return new_column { text = name_text(name, "coql.column: the field") }
 end
 
+-- Whether it is this module, or what stands for it (see `zohocrm.lazily`).
+local function is_this(value)
+  return type(value) == "table" and rawget(value, "select") == M.select
+end
+
 local function aggregate(name)
   return function(of)
-    if of == M then
+    if is_this(of) then
       raise(("call it as coql.%s(…), with a dot"):format(name))
     end
     return new_column { text = ("%s(%s)"):format(name:upper(), name_text(of, ("coql.%s: the field"):format(name))),
@@ -206,7 +211,7 @@ end
 ---@return zohocrm.Query
 function M.select(columns, ...)
   local what, texts, seen, single = "coql.select", {}, {}, {}
-  if columns == M then
+  if is_this(columns) then
     raise("call it as coql.select{…}, with a dot")
   elseif select("#", ...) > 0 then
     raise("coql.select takes one argument; many columns go into an array, coql.select{ \"Last_Name\", … }")

@@ -9,9 +9,11 @@
 --- A value is `{ kind = "string" | "number" | "boolean" | "date" | "datetime", text = "…" }`; the text is neither
 --- quoted nor escaped. The two languages are in `zohocrm.expression_criteria` and `zohocrm.expression_coql`.
 
-local as_coql = require "zohocrm.expression_coql"
-local as_criteria = require "zohocrm.expression_criteria"
+local lazily = require "zohocrm.lazily"
 local raise = require "zohocrm.raise"
+
+local as_coql = lazily.module "zohocrm.expression_coql"
+local as_criteria = lazily.module "zohocrm.expression_criteria"
 
 local M = {}
 

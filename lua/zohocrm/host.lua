@@ -3,13 +3,16 @@
 
 local one_of = require "zohocrm.hosts.any"
 local blocking = require "zohocrm.hosts.blocking"
-local nginx = require "zohocrm.hosts.nginx"
+local in_nginx = require "zohocrm.hosts.in_nginx"
+local lazily = require "zohocrm.lazily"
 local task = require "zohocrm.hosts.task"
+
+local nginx = lazily.module "zohocrm.hosts.nginx"
 
 local M = {}
 
 -- What waits where no task can.
-local bottom = nginx.serves and nginx or blocking
+local bottom = in_nginx.serves and nginx or blocking
 
 -- The loop in which a client's calls are waited for, here; nil: none. What a task resumes is not the loop's.
 local function loop_of(client)
@@ -29,7 +32,9 @@ end
 --- Raises where a call could never be waited for.
 ---@param client table the client's private part
 function M.check(client)
-  nginx.check()
+  if in_nginx.serves then
+    nginx.check()
+  end
   local loop = loop_of(client)
   if loop then
     loop.adapter.check()
@@ -83,7 +88,7 @@ end
 ---@param client table the client's private part
 ---@param call userdata the core's call
 function M.started(client, call)
-  if nginx.serves then
+  if in_nginx.serves then
     nginx.started(client)
   elseif client.loop then
     client.loop:started(client)

@@ -21,13 +21,14 @@ if not has_core then
 end
 
 local client = require "zohocrm.client"
-local coql = require "zohocrm.coql"
 local core = require "zohocrm.core"
 local criteria = require "zohocrm.criteria"
+local lazily = require "zohocrm.lazily"
 local raise = require "zohocrm.raise"
 local values = require "zohocrm.values"
 local task_host = require "zohocrm.hosts.task"
-local tasks = require "zohocrm.tasks"
+
+local tasks = lazily.module "zohocrm.tasks"
 
 local M = {
   _VERSION = "zohocrm " .. require "zohocrm.version",
@@ -37,13 +38,11 @@ local M = {
   --- Builds conditions for searches, COQL, scans and checks: see `zohocrm.criteria`.
   criteria = criteria,
   --- Builds COQL queries: see `zohocrm.coql`.
-  coql = coql,
+  coql = lazily.module "zohocrm.coql",
   --- A day, for conditions and records: see `zohocrm.values`.
   date = values.date,
   --- An instant, for conditions and records: see `zohocrm.values`.
   datetime = values.datetime,
-  --- Runs functions side by side, see `zohocrm.tasks`.
-  gather = tasks.gather,
   --- Lua's coroutine functions, but such that what is resumed in a task may wait without blocking, see
   --- `zohocrm.hosts.task`.
   coroutine = task_host.library,
@@ -61,6 +60,16 @@ function M.array(list)
     raise(("zohocrm.array takes a table, not a %s"):format(type(list)))
   end
   return setmetatable(list or {}, core.array_mt)
+end
+
+--- Runs functions side by side, see `zohocrm.tasks`.
+---@param ... function|zohocrm.Task
+---@return any ...
+function M.gather(...)
+  if (...) == M then
+    raise("call it as zohocrm.gather(…), with a dot")
+  end
+  return tasks.gather(...)
 end
 
 return M

@@ -1,18 +1,18 @@
 --- A module of the CRM and its records: `crm.Leads`, `crm:module "My_Module"`.
 
 local answers = require "zohocrm.answers"
-local check = require "zohocrm.check"
 local expression = require "zohocrm.expression"
-local field = require "zohocrm.field"
 local handle = require "zohocrm.handle"
+local lazily = require "zohocrm.lazily"
 local options = require "zohocrm.options"
 local pages = require "zohocrm.pages"
 local raise = require "zohocrm.raise"
 local results = require "zohocrm.results"
-local scan = require "zohocrm.scan"
 local transport = require "zohocrm.transport"
 local walk = require "zohocrm.walk"
-local writes = require "zohocrm.writes"
+
+local check = lazily.module "zohocrm.check"
+local field = lazily.module "zohocrm.field"
 
 --- A module of the CRM.
 ---@class zohocrm.Module
@@ -47,7 +47,7 @@ local ORDER = { kind = "choice", choices = { "asc", "desc" } }
 
 -- Reference 3.1; the limits are the seed's.
 local list_rules = options.merge(options.call, {
-  check = check.rule,
+  check = options.check_rule,
   fields = { kind = "fields", most = 50,
     required = 'the API names of the fields you want: fields = {"Last_Name", "Email"}' },
   page = PAGE,
@@ -69,7 +69,7 @@ local list_rules = options.merge(options.call, {
 
 -- Reference 5.1.
 local search_rules = options.merge(options.call, {
-  check = check.rule,
+  check = options.check_rule,
   criteria = { kind = "criteria" },
   email = { kind = "string" },
   phone = { kind = "string", least = 3 },
@@ -153,7 +153,7 @@ end
 -- What a call asks for, checked against the module's metadata where that is wanted. `condition` is the expression, if
 -- the criteria are one: what is sent is its text.
 local function checked_first(self, client, action, checked, condition)
-  if not check.wanted(client, checked) then
+  if not options.wants_check(client, checked) then
     return true
   end
   return check.reading(client, self.name, action, checked, {
@@ -197,8 +197,13 @@ local function refuse_second(call, second)
   end
 end
 
+-- Options have no metatable: what is needed for conditions is not loaded for them.
+local function is_field(o)
+  return getmetatable(o) ~= nil and field.name_of(o) ~= nil
+end
+
 local function search_options(o, rules, call)
-  if type(o) == "string" or type(o) == "boolean" or expression.is(o) or field.name_of(o) then
+  if type(o) == "string" or type(o) == "boolean" or expression.is(o) or is_field(o) then
     o = { criteria = o } -- a bare string or a built expression; what is half of one shall be called that
   end
   local checked = options.check(o, rules, call)
@@ -266,7 +271,7 @@ local function is_search(o)
   if type(o) ~= "table" then
     return type(o) == "string" or type(o) == "boolean"
   end
-  return expression.is(o) or field.name_of(o) ~= nil
+  return expression.is(o) or is_field(o)
     or o.criteria ~= nil or o.email ~= nil or o.phone ~= nil or o.word ~= nil
 end
 
@@ -315,8 +320,8 @@ local function plan(self, call, o, ...)
       checked[name] = nil
       return transport.start(client, description)
     end,
-    read = function(pending)
-      return pages.read(pending, names)
+    read = function(pending, piece)
+      return pages.read(pending, names, piece)
     end,
   }
 end
@@ -373,9 +378,9 @@ function Module:get(id, o)
   return answers.one(answer, "data", "there is no record with this id")
 end
 
-writes.install(Module, client_of)
-scan.install(Module, client_of)
-check.install(Module, client_of)
+lazily.methods(Module, { "create", "update", "upsert", "delete" }, "zohocrm.writes", client_of)
+lazily.methods(Module, { "scan" }, "zohocrm.scan", client_of)
+lazily.methods(Module, { "check" }, "zohocrm.check", client_of)
 
 --- Whether a value is a handle.
 ---@param value any

@@ -3,9 +3,11 @@
 
 local core = require "zohocrm.core"
 local expression = require "zohocrm.expression"
+local lazily = require "zohocrm.lazily"
 local raise = require "zohocrm.raise"
-local suggest = require "zohocrm.suggest"
 local values = require "zohocrm.values"
+
+local suggest = lazily.module "zohocrm.suggest"
 
 local M = {}
 
@@ -427,6 +429,20 @@ end
 ---@return number|nil seconds, above 0 also when it has passed (the core says so then); nil: there is none
 function M.remaining(checked)
   return checked.deadline_at and math.max(checked.deadline_at - core.now(), 1e-6)
+end
+
+--- The rule of the option `check`.
+M.check_rule = { kind = "boolean", query = false }
+
+--- Whether a call is to be checked against the module's metadata first, see `zohocrm.check`.
+---@param client table the client's private part
+---@param checked table its options
+---@return boolean
+function M.wants_check(client, checked)
+  if checked.check ~= nil then
+    return checked.check == "true"
+  end
+  return client.check == true
 end
 
 return M

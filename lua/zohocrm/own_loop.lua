@@ -21,7 +21,7 @@ local function watched(client)
   end
   local list = {}
   list[1] = not client.core:closed() and client or nil
-  for _, other in ipairs(awaiting.of(client.scheduler)) do -- whom its tasks wait for
+  for _, other in ipairs(awaiting.of(schedulers.of(client))) do -- whom its tasks wait for
     list[#list + 1] = other ~= client and not other.core:closed() and other or nil
   end
   return list
@@ -53,7 +53,7 @@ function M.install(Client, client_of)
       local seconds = other.core:timeout()
       least = seconds and math.min(seconds, least or seconds) or least
     end
-    return schedulers.eager(client.scheduler) and 0 or least
+    return schedulers.eager(schedulers.of(client)) and 0 or least
   end
 
   --- Moves the client's requests and tasks on, as `crm:step()`; before that it waits, if it may.
@@ -69,7 +69,7 @@ function M.install(Client, client_of)
       raise("poll cannot be called from inside a task: to let others go on, coroutine.yield()")
     end
     local clients = watched(client)
-    if seconds and seconds > 0 and not schedulers.eager(client.scheduler) then
+    if seconds and seconds > 0 and not schedulers.eager(schedulers.of(client)) then
       for _, other in ipairs(clients) do
         other.poll(math.min(seconds, clients[2] and awaiting.SLICE / #clients or seconds))
       end

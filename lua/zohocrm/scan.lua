@@ -21,7 +21,7 @@ local M = {}
 local RANGE_CONDITIONS = 2
 
 local rules = options.merge(options.call, {
-  check = check.rule,
+  check = options.check_rule,
   fields = { kind = "fields", most = 500, query = false,
     required = 'the API names of the fields you want: fields = {"Last_Name", "Email"}' },
   where = { kind = "any", query = false },
@@ -166,7 +166,7 @@ local function plan(client, module, o)
   local left = math.max(limit - delivered, 0)
   return {
     check = function()
-      if not check.wanted(client, checked) then
+      if not options.wants_check(client, checked) then
         return true
       end
       return check.reading(client, module, action, checked, { fields = names, condition = where, language = "coql" })

@@ -83,6 +83,7 @@ function M.of(client)
   if nginx.serves then
     return nginx.of_request(client, M.new)
   end
+  client.scheduler = client.scheduler or M.new(client)
   return client.scheduler
 end
 

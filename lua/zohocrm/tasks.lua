@@ -255,9 +255,7 @@ local function start(...)
     local value = select(i, ...)
     bodies[i] = as_function(value)
     list[i] = getmetatable(value) == meta and rawget(value, STATE) or nil
-    if type(value) == "table" and rawget(value, "gather") == M.gather then
-      raise("call it as zohocrm.gather(…), with a dot")
-    elseif not bodies[i] and not list[i] then
+    if not bodies[i] and not list[i] then
       raise(("gather takes functions and tasks; argument %d is %s"):format(i, described(value)))
     end
   end

@@ -5,8 +5,10 @@
 
 local errors = require "zohocrm.errors"
 local host = require "zohocrm.host"
-local known_modules = require "zohocrm.known_modules"
+local lazily = require "zohocrm.lazily"
 local raise = require "zohocrm.raise"
+
+local known_modules = lazily.module "zohocrm.known_modules"
 
 local M = {}
 
@@ -155,12 +157,13 @@ end
 
 --- Takes an answer that is there.
 ---@param pending zohocrm.Pending that is ready
+---@param piece integer|nil of a page, read no more than so many records, where that can be; `rows` then reads on
 ---@return table|nil answer see `call:take` of the core; plus `context` for later errors
 ---@return zohocrm.Error|nil
-function M.take(pending)
+function M.take(pending, piece)
   local client = pending.client
-  local answer = pending.call:take()
-  answer.context = pending.context
+  local answer = pending.call:take(piece)
+  answer.context, pending.attempts = pending.context, answer.attempts
   observe(client, pending.context, answer)
   local err = errors.from_answer(answer)
   if err then
@@ -172,18 +175,34 @@ function M.take(pending)
   return answer
 end
 
+--- The next records of an answer that was taken in pieces.
+---@param pending zohocrm.Pending whose answer has some `left`
+---@param piece integer at the most
+---@return table[]|nil records nil: there are no more, or
+---@return zohocrm.Error|nil the rest of the answer cannot be read
+function M.rows(pending, piece)
+  local records, problem, excerpt = pending.call:rows(piece)
+  if problem then
+    return nil, errors.from_answer {
+      context = pending.context, status = 200, attempts = pending.attempts, problem = problem, excerpt = excerpt,
+    }
+  end
+  return records
+end
+
 --- Waits for the answer.
 ---@param pending zohocrm.Pending
+---@param piece integer|nil see `take`
 ---@return table|nil answer see `take`
 ---@return zohocrm.Error|nil
-function M.finish(pending)
+function M.finish(pending, piece)
   -- an error out of the wait (an interruption, say) must not leave a write behind that goes out later
   local waited, interruption = pcall(host.wait, pending.client, pending.call)
   if not waited then
     pending.call:cancel()
     error(interruption, 0)
   end
-  return M.take(pending)
+  return M.take(pending, piece)
 end
 
 --- Gives a request up. What it was about to do may have happened.

@@ -28,7 +28,7 @@ local REPEATABLE = { kind = "boolean", core = true }
 -- Reference 4.2: what goes into the body beside `data`.
 local body_keys = { "trigger", "apply_feature_execution", "skip_feature_execution", "duplicate_check_fields", "lar_id" }
 local write_rules = options.merge(bulk_rules, {
-  check = check.rule,
+  check = options.check_rule,
   trigger = { kind = "array" },
   apply_feature_execution = { kind = "array" },
   skip_feature_execution = { kind = "array" },
@@ -245,7 +245,7 @@ local function write(self, name, records, o)
   end
   local checked = options.check(o, verb.rules, name)
   local mistakes_of, err
-  local wanted = check.wanted(client, checked)
+  local wanted = options.wants_check(client, checked)
   -- what can never be right raises before the metadata is asked for
   local source, single = record_source(records, name, verb, action, wanted and function(record)
     return mistakes_of(record)

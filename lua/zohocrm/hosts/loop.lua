@@ -208,13 +208,10 @@ local libraries = {
   copas = "Debian: apt install lua-copas, for LuaJIT only; LuaRocks: luarocks install copas",
 }
 
---- The names that there are.
-M.names = { "luv", "cqueues", "copas" }
-
 local loops = {}
 
 --- The loop of a library, of which there is one in a Lua state. A library that is missing raises.
----@param name string one of `names`
+---@param name string "luv", "cqueues" or "copas"
 ---@return zohocrm.Loop
 function M.open(name)
   if nginx.serves then

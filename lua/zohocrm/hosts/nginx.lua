@@ -13,7 +13,7 @@ local M = {}
 local ngx = rawget(_G, "ngx")
 
 --- Whether this is nginx at all.
-M.serves = type(ngx) == "table" and type(ngx.get_phase) == "function" and type(ngx.timer) == "table"
+M.serves = require("zohocrm.hosts.in_nginx").serves
 
 local semaphore = M.serves and require "ngx.semaphore"
 

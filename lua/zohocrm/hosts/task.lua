@@ -8,7 +8,7 @@
 --- who does not see it. Lua's own functions are left as they are: they are not ours to replace.
 
 local core = require "zohocrm.core"
-local nginx = require "zohocrm.hosts.nginx"
+local in_nginx = require "zohocrm.hosts.in_nginx"
 
 local M = {}
 
@@ -24,7 +24,7 @@ local WAIT = {}
 local current
 
 -- In nginx, where requests take turns in one Lua state wherever they wait, the coroutine tells which task it is.
-local task_of = nginx.serves and setmetatable({}, { __mode = "kv" })
+local task_of = in_nginx.serves and setmetatable({}, { __mode = "kv" })
 
 --- Coroutines that an event loop is to go on with, and what it knows of their wait: see `zohocrm.hosts.loop`.
 M.parked = setmetatable({}, { __mode = "k" })

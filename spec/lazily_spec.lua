@@ -1,0 +1,80 @@
+--- What is loaded when: a script carries what it uses, and finds everything all the same.
+local child = require("spec.support.child")
+local zohocrm = require("zohocrm")
+
+-- A program that does something with a client of the sandbox, and prints which of the library's modules it has then.
+local function loaded_by(program)
+  local status, output = child.run([[
+    local zohocrm = require("zohocrm")
+    local crm = zohocrm.new { sandbox = true }
+  ]] .. program .. [[
+    local names = {}
+    for name in pairs(package.loaded) do
+      names[#names + 1] = name:match("^zohocrm%.(.*)$") or nil
+    end
+    print(table.concat(names, " "))
+  ]])
+  assert.equal(0, status, output)
+  local set = {}
+  for name in output:gmatch("%S+") do set[name] = true end
+  return set
+end
+
+local RARE = {
+  "tasks", "scheduler", "own_loop", "hosts.nginx", "hosts.loop", "hosts.pacer", "hosts.shared_rate", "bulk", "writes", "check", "check_rules",
+  "scan", "parallel_scan", "query", "coql", "expression_coql", "expression_criteria", "field", "connections", "metadata",
+  "error_codes", "known_modules", "results_shown",
+}
+
+describe("a program that walks a list", function()
+  it("loads nothing of what it does not use", function()
+    local set = loaded_by 'for lead in crm.Leads:each { fields = "Last_Name" } do assert(lead.id) end'
+    assert.is_true(set.walk and set.transport)
+    for _, name in ipairs(RARE) do assert.is_nil(set[name], name) end
+  end)
+
+  it("loads what it uses", function()
+    local uses = {
+      { 'assert(crm.Leads:create { Last_Name = "x" })', "writes", "bulk" },
+      { 'for _ in crm.Leads:scan { fields = "id" } do end', "scan", "query", "coql" },
+      { "crm:spawn(function() return crm:org() end) assert(crm:run())", "tasks", "scheduler", "metadata" },
+      { "assert(zohocrm.gather(function() return crm:org() end))", "tasks" },
+      { "assert(#crm:fds() == 1 and crm:poll(0) == 0 and not crm:timeout())", "own_loop" },
+      { "assert(crm.connections:list())", "connections" },
+      { "crm.Leads:search(zohocrm.criteria.City:equals 'Oslo')", "field", "expression_criteria" },
+      { "assert(crm:query(zohocrm.coql.select 'City' :from 'Leads'))", "coql", "expression_coql" },
+      { "tostring(assert(crm:users()))", "results_shown" },
+      { "assert(crm.Leads:check { fields = 'City' })", "check" },
+      { "assert(select(2, crm.Laeds:list { fields = 'id' }).code == 'INVALID_MODULE')", "error_codes", "known_modules" },
+    }
+    for _, use in ipairs(uses) do
+      local set = loaded_by(use[1] .. "\n")
+      for i = 2, #use do assert.is_true(set[use[i]], use[1] .. ": " .. use[i]) end
+    end
+  end)
+
+  it("has methods that say who calls them wrongly, before and after they are loaded", function()
+    local crm = zohocrm.new { sandbox = true }
+    for _ = 1, 2 do
+      for _, method in ipairs { "create", "update", "upsert", "delete", "scan", "check" } do
+        local fine, message = pcall(function() crm.Leads[method]("x") end)
+        assert.is_false(fine)
+        assert.matches("^spec/lazily_spec.lua:%d+: call it as crm%.Leads:" .. method .. "%(…%), with a colon$", message)
+      end
+      for _, method in ipairs { "spawn", "step", "run", "fds", "timeout", "poll", "query", "query_each" } do
+        local fine, message = pcall(function() crm[method]("x") end)
+        assert.is_false(fine)
+        assert.matches("^spec/lazily_spec.lua:%d+: call it as crm:" .. method .. "%(…%), with a colon$", message)
+      end
+      for _, name in ipairs { "select", "count" } do
+        local fine, message = pcall(function() zohocrm.coql[name](zohocrm.coql, "id") end)
+        assert.is_false(fine)
+        assert.matches("^spec/lazily_spec.lua:%d+: call it as coql%." .. name .. ".*, with a dot$", message)
+      end
+      local fine, message = pcall(function() zohocrm:gather(print) end)
+      assert.is_false(fine)
+      assert.matches("^spec/lazily_spec.lua:%d+: call it as zohocrm%.gather%(…%), with a dot$", message)
+    end
+    assert.is_nil(zohocrm.coql.slect)
+  end)
+end)
