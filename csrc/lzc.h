@@ -46,6 +46,7 @@ typedef struct lzc_call {
     bool raw;      /* the body is wanted as the bytes that came */
     bool begun;    /* decoding has */
     bool busy;     /* decoding or taking it is under way, or was when an error broke it off */
+    bool taken;    /* it was, but records are left to read */
     lzc_decoding decoding;
 } lzc_call;
 
@@ -69,13 +70,22 @@ void lzc_client_class(lua_State *L);
 /* Positions in the table that hangs on a call. */
 enum { ANCHOR_CLIENT = 1, ANCHOR_HOLD };
 
+/* lzc_answer.c: what an answer that cannot be read looks like. Pushes a string. */
+void lzc_push_excerpt(lua_State *L, zc_call *call);
+
 /* lzc_call.c: client:start(spec). */
 int lzc_call_start(lua_State *L);
 /* The call at stack index 1, or raises: that it was taken; that it is being read, too. */
 lzc_call *lzc_call_check(lua_State *L);
 lzc_call *lzc_call_check_idle(lua_State *L);
 
-/* lzc_answer.c: call:take(), call:decode(records) and call:page_end(). */
+/* lzc_rows.c: call:rows(n). */
+int lzc_call_rows(lua_State *L);
+/* For call:take, of a call whose answer is not being decoded yet. Where the answer is a page that can be read in pieces
+ * of `n` records: pushes its body with the first of them, and gives true; *left: there are more. */
+bool lzc_rows_open(lua_State *L, lzc_call *box, int n, bool *left);
+
+/* lzc_answer.c: call:take(n), call:decode(records) and call:page_end(). */
 int lzc_call_take(lua_State *L);
 int lzc_call_page_end(lua_State *L);
 int lzc_call_decode(lua_State *L);

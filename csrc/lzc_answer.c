@@ -113,12 +113,11 @@ static void set_log(lua_State *L, const zc_call *call)
     lua_setfield(L, -2, "log");
 }
 
-static void set_excerpt(lua_State *L, zc_call *call)
+void lzc_push_excerpt(lua_State *L, zc_call *call)
 {
     zc_buf_clear(&call->body);
     lzc_check(L, zc_excerpt(&call->body, zc_buf_str(&call->reply), call->reply.len, EXCERPT_MAX));
     lua_pushlstring(L, zc_buf_str(&call->body), call->body.len);
-    lua_setfield(L, -2, "excerpt");
 }
 
 /* Decodes on, at most `elements` records (0: all). Pushes what lzc_decode_step does. The unfinished value waits in the
@@ -158,20 +157,28 @@ static void drop_hold(lua_State *L, const lzc_call *box)
     lua_pop(L, 1);
 }
 
-static void set_body(lua_State *L, lzc_call *box)
+/* `piece`: records at once, where it can be read in pieces; 0: whole. Gives whether records are left. */
+static bool set_body(lua_State *L, lzc_call *box, int piece)
 {
     zc_call *call = box->call;
+    bool left = false;
     if (call->reply.len == 0)
-        return;
-    if (box->raw) {
+        return false;
+    if (piece > 0 && !box->raw && !box->begun && lzc_rows_open(L, box, piece, &left)) {
+        lua_setfield(L, -2, "body");
+        lua_pushboolean(L, left);
+        lua_setfield(L, -2, "left");
+    } else if (box->raw) {
         lua_pushlstring(L, call->reply.data, call->reply.len);
         lua_setfield(L, -2, "body");
     } else if (decode_on(L, box, 0) == LZC_DECODED) {
         lua_setfield(L, -2, "body");
     } else {
         lua_setfield(L, -2, "problem");
-        set_excerpt(L, call);
+        lzc_push_excerpt(L, call);
+        lua_setfield(L, -2, "excerpt");
     }
+    return left;
 }
 
 /* call:decode(records) -> boolean: decompresses the answer of a ready call, or decodes at most so many records of it,
@@ -214,9 +221,11 @@ int lzc_call_page_end(lua_State *L)
     return 2;
 }
 
-/* call:take() -> the answer, once:
+/* call:take(n) -> the answer, once:
  *   status, headers, body          when the server answered; body is absent when it was empty
  *   problem, excerpt               instead of body when it could not be decoded
+ *   left                           where n was given, and body is a page whose `data` holds the first n records only:
+ *                                  call:rows reads the others
  *   failure, message               instead of all these when no answer came ("network", "timeout", …)
  *   timeout                        of the failure "timeout": "connect", "stall", "attempt" or "deadline"
  *   sent                           bytes of the last attempt may have reached the server
@@ -231,7 +240,10 @@ int lzc_call_take(lua_State *L)
     zc_call *call = box->call;
     if (call->state != ZC_DONE)
         return luaL_error(L, "the call is not ready yet");
+    lua_Number piece = luaL_optnumber(L, 2, 0);
+    luaL_argcheck(L, piece >= 0 && piece <= 1e6, 2, "not a number of records");
     const zc_verdict *verdict = &call->verdict;
+    bool left = false;
     zc_call_unpack(call);
     if (verdict->failure == ZC_FAIL_MEMORY)
         return luaL_error(L, "not enough memory");
@@ -242,7 +254,7 @@ int lzc_call_take(lua_State *L)
         lua_pushinteger(L, (lua_Integer)verdict->status);
         lua_setfield(L, 2, "status");
         set_headers(L, zc_buf_str(&call->head));
-        set_body(L, box);
+        left = set_body(L, box, (int)piece);
     } else {
         set_failure(L, verdict->failure, verdict->limit);
         lua_pushstring(L, call->message);
@@ -263,6 +275,11 @@ int lzc_call_take(lua_State *L)
     lua_pushinteger(L, (lua_Integer)call->attempts);
     lua_setfield(L, 2, "attempts");
     set_log(L, call);
+    if (left) {
+        box->taken = true;
+        box->busy = false;
+        return 1;
+    }
     drop_hold(L, box);
     box->call = NULL;
     zc_call_free(call);

@@ -18,7 +18,7 @@ static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE", N
 lzc_call *lzc_call_check(lua_State *L)
 {
     lzc_call *box = luaL_checkudata(L, 1, LZC_CALL);
-    if (box->call == NULL)
+    if (box->call == NULL || box->taken)
         luaL_error(L, "the call was taken already");
     return box;
 }
@@ -258,15 +258,6 @@ static int l_sent(lua_State *L)
     return 1;
 }
 
-/* call:cancel(): the call ends with the failure "cancelled" unless it is done. */
-static int l_cancel(lua_State *L)
-{
-    lzc_call *box = luaL_checkudata(L, 1, LZC_CALL);
-    if (box->call != NULL)
-        zc_call_cancel(box->call, "the call was cancelled");
-    return 0;
-}
-
 /* call:request() -> { method=, url=, headers=, body= }: what an offline client would have sent. */
 static int l_request(lua_State *L)
 {
@@ -321,6 +312,18 @@ static int l_gc(lua_State *L)
     return 0;
 }
 
+/* call:cancel(): the call ends with the failure "cancelled" unless it is done. Of one that was taken, the records that
+ * are left are dropped. */
+static int l_cancel(lua_State *L)
+{
+    lzc_call *box = luaL_checkudata(L, 1, LZC_CALL);
+    if (box->taken && !box->busy)
+        return l_gc(L);
+    if (box->call != NULL)
+        zc_call_cancel(box->call, "the call was cancelled");
+    return 0;
+}
+
 /* A to-be-closed variable in a finalizer may hold a call that is being taken just then: that stays. */
 static int l_close(lua_State *L)
 {
@@ -332,7 +335,7 @@ static int l_tostring(lua_State *L)
 {
     static const char *const states[] = {"new", "waiting", "sending", "parked", "done"};
     lzc_call *box = luaL_checkudata(L, 1, LZC_CALL);
-    lua_pushfstring(L, LZC_CALL " (%s)", box->call == NULL ? "taken" : states[box->call->state]);
+    lua_pushfstring(L, LZC_CALL " (%s)", box->call == NULL || box->taken ? "taken" : states[box->call->state]);
     return 1;
 }
 
@@ -345,6 +348,7 @@ void lzc_call_class(lua_State *L)
         {"packed", l_packed},
         {"decode", lzc_call_decode},
         {"take", lzc_call_take},
+        {"rows", lzc_call_rows},
         {"cancel", l_cancel},
         {"request", l_request},
         {"answer", l_answer},

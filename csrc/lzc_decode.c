@@ -9,6 +9,7 @@
 
 #define DEPTH_MAX 128
 #define EXACT_MAX 9007199254740992.0
+#define NO_RECORD "record" /* the fault that has a sentence of its own */
 #define BATCH 32           /* elements of an inner array that wait on the stack for its size */
 #define MEMBERS_MAX 512    /* the largest object that is made at its guessed size */
 #define BYTES_PER_GUESS 16 /* guesses at the sizes of arrays take no more than a position for so many bytes of text */
@@ -199,7 +200,7 @@ got lzc_read_value(reader *r, slot *owner)
 {
     switch (*r->p) {
     case '"':
-        return lzc_read_string(r, owner);
+        return lzc_read_string(r);
     case '{':
         return read_object(r, owner, false);
     case '[':
@@ -219,7 +220,7 @@ got lzc_read_value(reader *r, slot *owner)
 
 void lzc_decode_open(lua_State *L, int array_mt, int record_mt)
 {
-    lua_createtable(L, CACHE_VALUES + VALUES, 0);
+    lua_createtable(L, CACHE_SHAPES + 2 * SHAPES, 0);
     lua_pushvalue(L, array_mt);
     lua_rawseti(L, -2, CACHE_ARRAY_MT);
     lua_pushvalue(L, record_mt);
@@ -243,6 +244,8 @@ static int expected_elements(const reader *r, const char *first)
     size_t one = (size_t)(r->p - first) + 1;
     size_t all = (size_t)(r->d->end - first) / one + 1;
     size_t expected = all > 10000 ? 10000 : all;
+    if (r->d->piece > 0 && expected > (size_t)r->d->piece)
+        expected = (size_t)r->d->piece;
     if (expected > r->d->allowance)
         expected = r->d->allowance;
     r->d->allowance -= expected;
@@ -256,6 +259,8 @@ static got step_element(reader *r, int hold)
     lzc_decoding *d = r->d;
     const char *first = r->p;
     slot *owner = d->owner < SLOTS ? &r->slots[d->owner] : NULL;
+    if (d->piece > 0 && *first != '{')
+        return lzc_fault(r, NO_RECORD);
     got value = *first == '{' ? read_object(r, owner, true) : lzc_read_value(r, owner);
     if (value == GOT_FAULT)
         return value;
@@ -284,6 +289,9 @@ static got step_element(reader *r, int hold)
     if (*r->p != ']')
         return lzc_fault(r, "an array without its end");
     r->p++;
+    d->phase = PHASE_AFTER_VALUE;
+    if (d->piece > 0)
+        return GOT_VALUE;
     lua_rawgeti(L, hold, HOLD_ROOT);
     lua_rawgeti(L, hold, HOLD_KEY);
     lua_rawgeti(L, hold, HOLD_ARRAY);
@@ -291,8 +299,19 @@ static got step_element(reader *r, int hold)
         mark_array(r);
     lua_rawset(L, -3);
     lua_pop(L, 1);
-    d->phase = PHASE_AFTER_VALUE;
     return GOT_VALUE;
+}
+
+bool lzc_decode_piece(lua_State *L, lzc_decoding *d, int hold)
+{
+    lua_rawgeti(L, hold, HOLD_ARRAY);
+    lua_pushnil(L);
+    lua_rawseti(L, hold, HOLD_ARRAY);
+    d->count = 0;
+    if (d->phase == PHASE_ELEMENT)
+        return false;
+    d->piece = 0;
+    return true;
 }
 
 /* A member of the top-level object; an array that is not empty is entered, everything else read whole. */
@@ -401,18 +420,12 @@ lzc_progress lzc_decode_step(lua_State *L, lzc_decoding *d, int keys, int hold, 
     luaL_checkstack(L, BATCH + 8, NULL);
     lua_rawgeti(L, keys, CACHE_SLOTS);
     cache *seen = lua_touserdata(L, -1);
-    reader r = {.L = L,
-                .d = d,
-                .p = d->p,
-                .slots = seen->keys,
-                .hashes = seen->hashes,
-                .values = seen->values,
-                .shapes = &seen->shapes,
-                .cache = keys};
+    reader r = {.L = L, .d = d, .p = d->p, .slots = seen->keys, .shapes = &seen->shapes, .cache = keys};
     int done = 0;
     while (d->fault == NULL && d->phase != PHASE_DONE) {
         bool element = d->phase == PHASE_ELEMENT;
-        if (element && elements > 0 && done++ == elements) {
+        bool ended = d->piece > 0 && d->phase == PHASE_AFTER_VALUE; /* what comes first is the array */
+        if (ended || (element && elements > 0 && done++ == elements)) {
             d->p = r.p;
             lua_settop(L, top);
             return LZC_PAUSED;
@@ -433,6 +446,8 @@ lzc_progress lzc_decode_step(lua_State *L, lzc_decoding *d, int keys, int hold, 
         bool foreign = d->p < d->end && !zc_utf8_valid(d->p, (size_t)(d->end - d->p), &bad) && bad == 0;
         if (foreign || strcmp(d->fault, NOT_UTF8) == 0)
             lua_pushfstring(L, "it is not UTF-8 (byte %d)", byte);
+        else if (strcmp(d->fault, NO_RECORD) == 0)
+            lua_pushfstring(L, "its data is no list of records (byte %d)", byte);
         else
             lua_pushfstring(L, "it is not JSON (%s, byte %d)", d->fault, byte);
         return LZC_FAILED;

@@ -18,6 +18,7 @@ typedef struct lzc_decoding {
     int phase;
     int count;         /* elements in the array that is under way */
     bool empty;        /* all of them were null */
+    int piece;         /* not 0: the array is one of records, and is taken in pieces of so many, see lzc_decode_piece */
     size_t allowance;  /* positions that guesses at sizes may still take */
     int owner;         /* slot of its key */
     const char *fault; /* static text, once it has failed */
@@ -39,5 +40,10 @@ void lzc_decode_begin(lzc_decoding *d, const char *text, size_t n, zc_buf *scrat
  * lzc_decode_open left; `hold`: stack index of a table that keeps the unfinished value between steps. LZC_DECODED: the
  * value is pushed (nil for null). LZC_PAUSED: nothing is pushed. LZC_FAILED: a sentence is pushed. */
 lzc_progress lzc_decode_step(lua_State *L, lzc_decoding *d, int keys, int hold, int elements);
+
+/* For decodings with a `piece`, which pause at the end of their array, too: pushes the records that came since the last
+ * piece, as an array, which is not part of the document any more. True: the array has ended, and there is no more
+ * `piece`. */
+bool lzc_decode_piece(lua_State *L, lzc_decoding *d, int hold);
 
 #endif

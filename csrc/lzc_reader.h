@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define SLOTS 256   /* of keys; a power of two */
-#define VALUES 1024 /* of string values; a power of two */
 #define TEXT_MAX 40 /* longest text that is cached: Lua interns strings up to here; a multiple of 8 */
 
 #define SHAPES 8      /* see lzc_shape.c */
@@ -20,7 +19,6 @@
 enum { CACHE_SLOTS = 1, CACHE_ARRAY_MT, CACHE_RECORD_MT };
 #define CACHE_KEYS 16                     /* the string of key slot i is at CACHE_KEYS + i */
 #define CACHE_SHAPES (CACHE_KEYS + SLOTS) /* of shape i: the shape at CACHE_SHAPES + 2 * i, its function behind it */
-#define CACHE_VALUES (CACHE_SHAPES + 2 * SHAPES) /* the string of value slot i is at CACHE_VALUES + i */
 
 /* A key seen before. Records repeat their keys in the same order, so that the key after this one is most often the one
  * that came after it last time; a glance at the bytes then replaces scanning, hashing and interning. */
@@ -28,18 +26,9 @@ typedef struct slot {
     char text[TEXT_MAX]; /* zeros behind its end */
     uint8_t len;
     bool used;
-    uint8_t strangers; /* a measure of how many values in a row were new here, see worth_looking_up */
-    uint16_t next;     /* slot of the key that followed last */
-    uint16_t members;  /* of the objects under this key: a guess, see learn_members */
+    uint16_t next;    /* slot of the key that followed last */
+    uint16_t members; /* of the objects under this key: a guess, see learn_members */
 } slot;
-
-/* A string value seen before. Records share many (owners, stages, countries), and comparing one with its last
- * occurrence is cheaper than having Lua hash it. A string is kept when it comes for the second time, so that those
- * which occur once cost no more than a note of their hash. */
-typedef struct value_slot {
-    char text[TEXT_MAX];
-    uint8_t len; /* 0: nothing kept */
-} value_slot;
 
 /* What is known of the shapes, and when to make the next one. */
 typedef struct shape_list {
@@ -58,8 +47,6 @@ typedef struct shape_list {
 /* Lives as long as the Lua state: one decoding profits from what another has seen. */
 typedef struct cache {
     slot keys[SLOTS];
-    uint32_t hashes[VALUES]; /* of the values: apart, because most that are not here are found out by these alone */
-    value_slot values[VALUES];
     shape_list shapes;
 } cache;
 
@@ -68,8 +55,6 @@ typedef struct reader {
     lzc_decoding *d;
     const char *p;
     slot *slots;
-    uint32_t *hashes;
-    value_slot *values;
     shape_list *shapes;
     int cache; /* stack index */
     int depth;
@@ -115,8 +100,10 @@ static inline bool same_text(const char *p, const char *kept, size_t n)
  * element of an array there; NULL: unknown. */
 got lzc_read_value(reader *r, slot *owner);
 
-/* lzc_strings.c. Pushes a string; r->p is at its opening quote. `owner`: slot of the key it stands under, or NULL. */
-got lzc_read_string(reader *r, slot *owner);
+/* lzc_strings.c. Pushes a string; r->p is at its opening quote. Values are not kept for their next occurrence, however
+ * few there are of a kind: what that spares in hashing, it costs Lua 5.4 in collecting, where each minor collection
+ * goes through the table of them. */
+got lzc_read_string(reader *r);
 
 /* Pushes a member's name and passes its colon. *found is its slot, NULL when it is not cached. */
 got lzc_read_name(reader *r, slot **found);

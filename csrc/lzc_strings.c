@@ -7,17 +7,7 @@
 #include <emmintrin.h>
 #endif
 
-/* Lua 5.4 looks at every byte of a string to hash it, LuaJIT at twelve: there the cache costs what it saves (measured
- * on pages of 200 leads: 5 % less time on 5.4, none less on LuaJIT). */
-#ifdef LUAJIT_VERSION_NUM
-#define CACHES_VALUES false
-#else
-#define CACHES_VALUES true
-#endif
-
 #define WAYS 8 /* slots that a key may have */
-#define STRANGERS_MAX 64
-#define STRANGERS_AGAIN 8
 
 #ifndef __SSE2__
 #define ONES 0x0101010101010101u
@@ -196,62 +186,15 @@ static uint32_t hash_text(const char *p, size_t n)
     return (uint32_t)(mixed >> 32);
 }
 
-/* Some fields share few values among all records (owner, stage, country), others have a new one each time (id,
- * e-mail), and looking those up costs and repays nothing. After STRANGERS_MAX new values in a row a field is passed
- * over, and tried again with a few of its values now and then. */
-static bool worth_looking_up(slot *owner)
-{
-    if (owner == NULL || owner->strangers < STRANGERS_MAX)
-        return true;
-    owner->strangers = owner->strangers == UINT8_MAX ? STRANGERS_MAX - STRANGERS_AGAIN : owner->strangers + 1;
-    return false;
-}
-
-/* Pushes a string value of 1 to TEXT_MAX bytes. */
-static void push_value(reader *r, slot *owner, const char *p, size_t n)
-{
-    if (!worth_looking_up(owner)) {
-        lua_pushlstring(r->L, p, n);
-        return;
-    }
-    uint32_t hash = hash_text(p, n);
-    int i = (int)(hash % VALUES);
-    value_slot *v = &r->values[i];
-    bool known = r->hashes[i] == hash;
-    if (known && v->len == n && same_text(p, v->text, n)) {
-        lua_rawgeti(r->L, r->cache, CACHE_VALUES + i);
-        if (owner != NULL)
-            owner->strangers = 0;
-        return;
-    }
-    bool again = known && v->len == 0;
-    if (owner != NULL)
-        owner->strangers = again ? 0 : (uint8_t)(owner->strangers + 1);
-    lua_pushlstring(r->L, p, n);
-    if (!known) {
-        v->len = 0;
-        r->hashes[i] = hash;
-    } else if (again) {
-        lua_pushvalue(r->L, -1);
-        lua_rawseti(r->L, r->cache, CACHE_VALUES + i);
-        keep_text(v->text, p, n);
-        v->len = (uint8_t)n;
-    }
-}
-
 /* A string value; r->p is at its opening quote. */
-got lzc_read_string(reader *r, slot *owner)
+got lzc_read_string(reader *r)
 {
     const char *from = ++r->p;
     if (!pass_plain(r))
         return GOT_FAULT;
     if (*r->p != '"')
         return read_escaped(r, from);
-    size_t n = (size_t)(r->p - from);
-    if (CACHES_VALUES && n > 0 && n <= TEXT_MAX)
-        push_value(r, owner, from, n);
-    else
-        lua_pushlstring(r->L, from, n);
+    lua_pushlstring(r->L, from, (size_t)(r->p - from));
     r->p++;
     return GOT_VALUE;
 }
@@ -315,7 +258,6 @@ static got read_key(reader *r, slot **found)
         keep_text(s->text, from, n);
         s->len = (uint8_t)n;
         s->members = 0;
-        s->strangers = 0;
         s->used = true;
     }
     push_key(r, i);

@@ -132,3 +132,64 @@ zc_page_end zc_skim_page(const char *text, size_t n)
     }
     return found;
 }
+
+/* Passes a piece of text that stands at *p, and blanks before it. */
+static bool pass(const char **p, const char *end, const char *what)
+{
+    size_t n = strlen(what);
+    *p = past_blanks(*p, end);
+    if ((size_t)(end - *p) < n || memcmp(*p, what, n) != 0)
+        return false;
+    *p += n;
+    return true;
+}
+
+/* The same backwards: a piece of text that ends before *end, and blanks behind it. */
+static bool pass_back(const char *text, const char **end, const char *what)
+{
+    size_t n = strlen(what);
+    while (*end > text && is_blank((*end)[-1]))
+        --*end;
+    if ((size_t)(*end - text) < n || memcmp(*end - n, what, n) != 0)
+        return false;
+    *end -= n;
+    return true;
+}
+
+/* The bracket that opens the object whose closing one is at `last`, or NULL. */
+static const char *object_begin(const char *text, const char *last)
+{
+    size_t depth = 0;
+    for (const char *p = last + 1; p > text;) {
+        char c = *--p;
+        if (c == '}' || c == ']') {
+            depth++;
+        } else if (c == '{' || c == '[') {
+            if (--depth == 0)
+                return c == '{' ? p : NULL;
+        } else if (c == '"') {
+            p = string_begin(text, p);
+            if (p == NULL)
+                return NULL;
+        }
+    }
+    return NULL;
+}
+
+const char *zc_skim_info(const char *text, size_t n, size_t *length)
+{
+    const char *p = text;
+    const char *end = text + n;
+    if (!pass(&p, end, "{") || !pass(&p, end, "\"data\"") || !pass(&p, end, ":") || !pass(&p, end, "[") ||
+        !pass(&p, end, "{") || !pass_back(p, &end, "}") || !pass_back(p, &end, "}"))
+        return NULL;
+    const char *begin = object_begin(p, end);
+    if (begin == NULL)
+        return NULL;
+    const char *before = begin;
+    if (!pass_back(p, &before, ":") || !pass_back(p, &before, "\"info\"") || !pass_back(p, &before, ",") ||
+        !pass_back(p, &before, "]"))
+        return NULL;
+    *length = (size_t)(end - begin) + 1;
+    return begin;
+}

@@ -17,4 +17,8 @@ typedef struct zc_page_end {
  * once that is read. */
 zc_page_end zc_skim_page(const char *text, size_t n);
 
+/* Finds the object `info` of a page where the page begins with its records and ends with that: {"data":[{…}],"info":
+ * {…}}. NULL where it does not. The same caution as above. *length: of the object. */
+const char *zc_skim_info(const char *text, size_t n, size_t *length);
+
 #endif

@@ -23,10 +23,12 @@ end
 --- Waits for a page of a walk, see `zohocrm.WalkPlan`.
 ---@param pending zohocrm.Pending
 ---@param names? string[]
+---@param piece integer|nil see `transport.take`
 ---@return table|nil page
 ---@return zohocrm.Error|nil
-function M.read(pending, names)
-  local answer, err = transport.finish(pending)
+---@return boolean|nil left records of the page that `transport.rows` reads
+function M.read(pending, names, piece)
+  local answer, err = transport.finish(pending, piece)
   if not answer then
     return nil, err
   end
@@ -38,7 +40,7 @@ function M.read(pending, names)
       message = "the answer does not say whether there are more records",
     })
   end
-  return page, wrong
+  return page, wrong, answer.left
 end
 
 return M

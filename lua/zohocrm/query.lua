@@ -190,7 +190,9 @@ local function plan(client, query, o)
       return transport.start(client, M.description(("%s limit %d offset %d"):format(text, wanted, at), checked,
         walk_rules, "query"))
     end,
-    read = pages.read,
+    read = function(pending)
+      return pages.read(pending)
+    end,
   }
 end
 

@@ -10,6 +10,7 @@ local core = require "zohocrm.core"
 local errors = require "zohocrm.errors"
 local host = require "zohocrm.host"
 local transport = require "zohocrm.transport"
+local walk_ids = require "zohocrm.walk_ids"
 
 local M = {}
 
@@ -25,6 +26,10 @@ local reasons = {
 -- Records between two glances at the network, while the caller works through a page: handshakes go on, and what has
 -- come is taken off the wire.
 local POLL_EVERY = 64
+
+-- Records that are decoded at once where they are handed out one by one: so that few are alive at a time. A multiple of
+-- these makes POLL_EVERY.
+local PIECE = 16
 
 -- Records between two glances at the time, in a step of a frame loop.
 local BREATHE_EVERY = 8
@@ -73,10 +78,19 @@ local function cancel_asked(self)
   end
 end
 
+-- Lets go of the records of the page at hand that were not read yet.
+local function drop_rows(self)
+  if self.rows then
+    transport.cancel(self.rows)
+    self.rows = nil
+  end
+end
+
 --- Ends the walk: it gives nothing more, and what is under way is cancelled. Twice is harmless.
 function Walk:close()
   self.closed, self.page, self.arrived = true, nil, {}
   cancel_asked(self)
+  drop_rows(self)
 end
 
 -- The metatable of walks that hand out what `step` gives.
@@ -104,14 +118,6 @@ local function ask(self, name, value)
   self.asked[#self.asked + 1] = { name = name, value = value, pending = self.plan.begin(name, value) }
 end
 
--- Whether an id comes after another in the order of the list. Ids are digits, so the longer one is the larger.
-local function is_past(id, last, descending)
-  if #id ~= #last then
-    return (#id < #last) == descending
-  end
-  return id ~= last and (id < last) == descending
-end
-
 --- Adds to what an error says how many records came before it, and how to go on if there were any.
 ---@param err zohocrm.Error with `delivered`
 ---@param resumable any whether the caller can use err.resume
@@ -123,62 +129,43 @@ function M.tell_delivered(err, resumable)
   err.advice = err.advice and err.advice .. "; " .. told or told
 end
 
--- The error of the walk, with what its caller needs to go on.
+-- Ends the walk with an error, once the pages that came before were handed out. `slot`: the page that it is about.
 local function fail(self, err, slot)
-  local resume = { delivered = self.counted + self.plan.delivered }
-  if slot and err.code == "EXPIRED_VALUE" then
-    -- the token is dead: only from the beginning, passing over what came before
-    local plan, after = self.plan, self.last_id
-    if plan.after and not (after and is_past(after, plan.after, plan.descending)) then
-      after = plan.after
-    end
-    resume = after and plan.by_id and { after = after, delivered = resume.delivered } or nil
-    err.advice = resume and plan.resumable and "page tokens live for 24 hours" or err.advice
-  elseif slot then
-    resume[slot.name] = slot.value ~= "" and slot.value or nil -- "": from the beginning
-    resume.skip = slot.doubles
-  else
-    resume = nil
-  end
-  err.delivered = self.counted + self.plan.delivered
-  err.resume = resume
-  M.tell_delivered(err, resume and self.plan.resumable)
-  self.failure = err
+  self.failure, self.failed = err, slot
   cancel_asked(self)
 end
 
--- Drops from the page what a resumed walk delivered before.
-local function drop_delivered(self, page)
-  local plan, kept = self.plan, 0
-  for i = 1, #page do
-    local record = page[i]
-    local id = record.id
-    page[i] = nil
-    if not (id and (self.skip[id] or (plan.after and not is_past(id, plan.after, plan.descending)))) then
-      kept = kept + 1
-      page[kept] = record
-    end
+-- The error of the walk, with what its caller needs to go on.
+local function failure_of(self)
+  local err, slot, plan = self.failure, self.failed, self.plan
+  if self.told then
+    return err
   end
+  self.told = true
+  err.delivered = self.delivered + plan.delivered
+  if slot and err.code == "EXPIRED_VALUE" then
+    -- the token is dead: only from the beginning, passing over what came before
+    local after = self.last_id
+    if plan.after and not (after and walk_ids.is_past(after, plan.after, plan.descending)) then
+      after = plan.after
+    end
+    err.resume = after and plan.by_id and { after = after, delivered = err.delivered } or nil
+    err.advice = err.resume and plan.resumable and "page tokens live for 24 hours" or err.advice
+  elseif slot then
+    err.resume = { delivered = err.delivered, skip = slot.skip }
+    err.resume[slot.name] = slot.value ~= "" and slot.value or nil -- "": from the beginning
+  end
+  M.tell_delivered(err, err.resume and plan.resumable)
+  return err
 end
 
--- The ids that stood on the page before already: the list has moved under the walk. Where the page begins past the end
--- of that one, in the order of ids, there can be none.
-local function find_doubles(self, page)
-  local first = page[1] and page[1].id
-  if not self.last_id or not first or (self.plan.by_id and is_past(first, self.last_id, self.plan.descending)) then
-    return nil
+-- How many records have come, where a page that was not read to its end is taken for a full one.
+local function reckoned(self)
+  local count, per_page = self.delivered, self.plan.per_page
+  for _, entry in ipairs(self.arrived) do
+    count = count + (entry.left and per_page or #entry.page)
   end
-  local before, twice = {}, nil
-  for _, record in ipairs(self.before) do
-    before[record.id or 0] = true
-  end
-  for _, record in ipairs(page) do
-    if record.id and before[record.id] then
-      twice = twice or {}
-      twice[#twice + 1] = record.id
-    end
-  end
-  return twice
+  return self.rows and count + math.max(per_page - #self.ids, 0) or count
 end
 
 -- What errors say of the request.
@@ -186,11 +173,23 @@ local function context_of(self)
   return { action = self.plan.action, method = self.plan.method or "GET", path = self.plan.path }
 end
 
+-- The error of a walk whose list has changed under it.
+local function changed(self, how)
+  return errors.new(context_of(self), { kind = "conflict", message = "the list changed during the walk: " .. how })
+end
+
+-- Lets the core have a look at the network.
+local function glance(self)
+  if self.asked[1] and not host.paced() then -- the step of a frame loop looks by itself
+    self.plan.poll(0)
+  end
+end
+
 -- Asks for the page after one that has come, before that one is decoded.
 local function hurry(self, slot)
   transport.wait_any(self.plan.client, { slot.pending })
   local last, more = transport.page_end(slot.pending)
-  if more and not self.closed and self.counted + self.plan.per_page < self.plan.limit then
+  if more and not self.closed and reckoned(self) + self.plan.per_page < self.plan.limit then
     ask(self, slot.name, last)
     self.plan.poll(0)
   end
@@ -203,7 +202,7 @@ local function take(self)
   if self.plan.chained then
     hurry(self, slot)
   end
-  local page, err = self.plan.read(slot.pending)
+  local page, err, left = self.plan.read(slot.pending, self.piece)
   self.taking = nil
   if not page then
     return fail(self, err, slot)
@@ -211,34 +210,87 @@ local function take(self)
     return
   end
   local more, token = page.info.more_records == true, page.info.next_page_token
-  local twice = find_doubles(self, page)
-  if twice or (self.promised and not page[1] and not more and not self.plan.may_end) then
-    slot.doubles = twice
-    return fail(self, errors.new(context_of(self), {
-      kind = "conflict", message = "the list changed during the walk: " .. (twice
-        and ("record %s came twice"):format(twice[1]) or "there are no more records where more were promised"),
-    }), slot)
+  if self.promised and not page[1] and not more and not self.plan.may_end then
+    return fail(self, changed(self, "there are no more records where more were promised"), slot)
   end
   self.promised = more
-  if page[1] then
-    self.before, self.last_id = page, page[#page].id or self.last_id
-  end
-  if self.resumed then
-    drop_delivered(self, page)
-  end
   self.pager:feed(more, token, page)
-  self.useful = self.useful + (#page > 0 and 1 or 0)
-  for i = #page, self.plan.limit - self.counted + 1, -1 do
-    page[i] = nil
+  if page[1] then
+    self.useful = self.useful + 1
+    self.arrived[#self.arrived + 1] = { page = page, slot = slot, left = left }
   end
-  if #page > 0 then
-    self.counted = self.counted + #page
-    self.arrived[#self.arrived + 1] = page
-  end
-  local unfit = self.plan.chained and self.asked[1] and self.asked[1].value ~= self.last_id
-  if not more or unfit or self.counted >= self.plan.limit then
+  local unfit = self.plan.chained and page[1] and self.asked[1] and self.asked[1].value ~= page[#page].id
+  if not more or unfit or reckoned(self) >= self.plan.limit then
     cancel_asked(self)
   end
+end
+
+-- Reads what is left of a page. Gives the error where it cannot be read.
+local function complete(self, entry)
+  local page = entry.page
+  while entry.left do
+    local records, err = transport.rows(entry.slot.pending, self.plan.per_page)
+    for _, record in ipairs(records or {}) do
+      page[#page + 1] = record
+    end
+    entry.left = records ~= nil
+    if err then
+      return err
+    end
+  end
+end
+
+-- Counts records that are handed out now, at most as many as are wanted.
+local function reckon(self, records)
+  local limit = self.plan.limit
+  for i = #records, limit - self.delivered + 1, -1 do
+    records[i] = nil
+  end
+  self.delivered = self.delivered + #records
+  if self.delivered >= limit then
+    cancel_asked(self)
+    drop_rows(self)
+  end
+end
+
+-- The page whose turn it is; nil where something is wrong with it.
+local function hand_out(self)
+  local entry = table.remove(self.arrived, 1)
+  local page, slot = entry.page, entry.slot
+  if walk_ids.may_repeat(self, page) then
+    local err = complete(self, entry)
+    slot.skip = not err and walk_ids.find_doubles(self, page) or nil
+    if err or slot.skip then
+      self.arrived = {}
+      return fail(self, err or changed(self, ("record %s came twice"):format(slot.skip[1])), slot)
+    end
+  end
+  self.ids, self.slot, self.rows = {}, slot, entry.left and slot.pending or nil
+  walk_ids.note(self, page)
+  if self.resumed then
+    walk_ids.drop_delivered(self, page)
+  end
+  reckon(self, page)
+  return page
+end
+
+-- The next records of the page at hand; nil at its end, or nil and an error.
+local function read_rows(self)
+  if #self.ids % POLL_EVERY == 0 then
+    glance(self)
+  end
+  local records, err = transport.rows(self.rows, PIECE)
+  if err then
+    self.arrived, self.rows, self.slot.skip = {}, nil, self.ids
+    fail(self, err, self.slot)
+    return nil, failure_of(self)
+  elseif not records then
+    self.rows = nil
+    return nil
+  end
+  walk_ids.note(self, records)
+  reckon(self, records)
+  return records
 end
 
 -- What to ask for next: "page" or "page_token" and its value; nil when there is nothing to ask, or not yet.
@@ -261,7 +313,7 @@ end
 local function fill(self)
   while not self.failure and #self.asked < window(self) - #self.arrived do
     host.breathe(ASKING)
-    if self.closed or self.counted + #self.asked * self.plan.per_page >= self.plan.limit then
+    if self.closed or reckoned(self) + #self.asked * self.plan.per_page >= self.plan.limit then
       return
     end
     local name, value = next_request(self)
@@ -284,24 +336,27 @@ local function read_page(self)
   local check = self.plan.check
   if check and not self.checked then
     local _, mistake = check()
-    self.checked, self.failure = true, mistake
+    self.checked, self.failure, self.told = true, mistake, mistake ~= nil -- before any record
   end
-  while not self.arrived[1] do
-    if not self.failure then
-      fill(self) -- it may take answers, too
+  local page
+  repeat
+    while not self.arrived[1] do
+      if not self.failure then
+        fill(self) -- it may take answers, too
+      end
+      if self.arrived[1] then
+        break
+      end
+      if self.failure then
+        return nil, failure_of(self)
+      end
+      if not self.asked[1] then
+        return nil
+      end
+      take(self)
     end
-    if self.arrived[1] then
-      break
-    end
-    if self.failure then
-      return nil, self.failure
-    end
-    if not self.asked[1] then
-      return nil
-    end
-    take(self)
-  end
-  local page = table.remove(self.arrived, 1)
+    page = hand_out(self)
+  until page and page[1]
   if self.plan.prefetch ~= 0 and not self.closed then
     fill(self) -- before the caller gets to work
     if not host.paced() then
@@ -311,15 +366,19 @@ local function read_page(self)
   if self.closed then -- meanwhile, by another task
     return nil
   end
-  self.delivered = self.delivered + #page
   return page
 end
 
--- To read records from.
+-- To read records from: a page, or a piece of one.
 local turn_page = M.exclusive(function(self)
-  self.page = nil
-  local page, err = read_page(self)
-  self.position = 0
+  self.page, self.position = nil, 0
+  local page, err
+  if self.rows then
+    page, err = read_rows(self)
+  end
+  if not page and not err then
+    page, err = read_page(self)
+  end
   self.page = page
   return page, err
 end)
@@ -329,7 +388,7 @@ local next_page = M.exclusive(read_page)
 local function start(plan, meta)
   local walk = setmetatable({
     plan = plan, pager = plan.pager or core.pager(plan.kind, plan.per_page, plan.page, plan.page_token),
-    asked = {}, arrived = {}, skip = {}, useful = 0, counted = 0, delivered = 0,
+    asked = {}, arrived = {}, ids = {}, skip = {}, useful = 0, delivered = 0,
   }, meta)
   for _, id in ipairs(plan.skip or {}) do
     walk.skip[id] = true
@@ -364,7 +423,8 @@ end
 ---@field may_end boolean|nil a page may be empty though more was promised: what it would have had was deleted meanwhile
 ---@field poll fun(seconds: number) the client's
 ---@field begin fun(name: string, value: any): zohocrm.Pending asks with page or page_token
----@field read fun(pending: zohocrm.Pending): table?, zohocrm.Error? waits for the page
+---@field read fun(pending: zohocrm.Pending, piece: integer?): table?, zohocrm.Error?, boolean? waits for the page, of
+--- which some records may be left where it may be read in pieces, see `transport.take`
 
 local by_page = metatable(function(self)
   local page, err = next_page(self)
@@ -387,8 +447,8 @@ local by_record = metatable(function(self)
   self.position = position
   if position % BREATHE_EVERY == 0 then
     host.breathe()
-    if position % POLL_EVERY == 0 and self.asked[1] and not host.paced() then
-      self.plan.poll(0)
+    if position % POLL_EVERY == 0 then
+      glance(self)
     end
   end
   return record
@@ -408,6 +468,8 @@ end
 function M.each(plan)
   local walk = start(plan, by_record)
   walk.position = 0
+  -- in another order than that of ids, records that come twice are found by the whole page only
+  walk.piece = plan.by_id and not walk.resumed and PIECE or nil
   return walk, nil, nil, walk
 end
 

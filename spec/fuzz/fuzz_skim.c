@@ -1,4 +1,4 @@
-/* The end of a page: whatever the text is, what is found lies in it, as a string without escapes. */
+/* The end of a page: whatever the text is, what is found lies in it, as a string without escapes, or as an object. */
 #include "target.h"
 #include "zc_skim.h"
 
@@ -15,6 +15,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         MUST(found.id > text && found.id + found.id_len < text + n);
         MUST(found.id[-1] == '"' && found.id[found.id_len] == '"');
         MUST(memchr(found.id, '\\', found.id_len) == NULL && memchr(found.id, '"', found.id_len) == NULL);
+    }
+    size_t length = 0;
+    const char *info = zc_skim_info(text, n, &length);
+    if (info != NULL) {
+        MUST(info > text && info + length < text + n);
+        MUST(info[0] == '{' && info[length - 1] == '}');
     }
     free(text);
     return 0;

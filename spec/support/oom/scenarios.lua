@@ -96,6 +96,30 @@ return {
     check_page(call:take().body)
     client:close()
   end },
+  { "a page taken in pieces", function()
+    local call, client = offline_call()
+    call:answer(200, HEAD, PAGE)
+    local body, data = nil, {}
+    local piece = call:take(7)
+    body, piece = piece.body, piece.body.data
+    while piece do
+      for _, record in ipairs(piece) do data[#data + 1] = record end
+      piece = call:rows(9)
+    end
+    check_page { data = data, info = body.info }
+    client:close()
+  end },
+  { "a page taken in pieces, which breaks off", function()
+    local call = offline_call()
+    call:answer(200, HEAD, (PAGE:gsub("Ann", "\\x", 30):gsub("\\x", "Ann", 29)))
+    assert(#call:take(20).body.data == 20)
+    local piece, problem, excerpt = call:rows(20)
+    assert(piece == nil and problem:find("a wrong escape") and excerpt:find('^{"data"'))
+    call = offline_call()
+    call:answer(200, HEAD, PAGE)
+    assert(call:take(20).left)
+    call:cancel()
+  end },
   { "a call that is answered with something else", function()
     local call = offline_call()
     call:answer(502, HEAD, "<html>" .. LONG)

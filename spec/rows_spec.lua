@@ -1,0 +1,246 @@
+--- Pages whose records are read in pieces: call:take(n) and call:rows(n) of the core, and what `each` makes of them.
+local core = require("zohocrm.core")
+local fault_server = require("spec.support.fault_server")
+local random_json = require("spec.support.random_json")
+local zohocrm = require("zohocrm")
+
+local SEED = tonumber(os.getenv("SPEC_SEED") or "") or os.time()
+
+local function record(n) return ('{"id":"%d","Last_Name":"\\"]}%d","Owner":{"id":"1","info":{}}}'):format(n, n) end
+
+-- The records from `last` down to `first`, as the API lists them by itself, or in any other order that is given.
+local function records(first, last)
+  local list = {}
+  for n = last, first, -1 do list[#list + 1] = record(n) end
+  return table.concat(list, ",")
+end
+
+local function page(list, info)
+  return ('{"data":[%s],"info":{%s}}'):format(list, info or '"more_records":false,"count":1,"x":"}],{\\"info\\":[{"')
+end
+
+describe("a page taken in pieces (SPEC_SEED=" .. SEED .. ")", function()
+  local client
+
+  setup(function()
+    math.randomseed(SEED)
+    client = core.client { offline = true, rate = 0 }
+  end)
+  teardown(function() client:close() end)
+
+  local function answered(body, status)
+    local call = assert(client:start { path = "/x" })
+    client:poll(0)
+    call:answer(status or 200, "Content-Type: application/json\r\n", body)
+    client:poll(0)
+    return call
+  end
+
+  -- All that is read, and how many records each time; or what went wrong.
+  local function read(body, first, more)
+    local call = answered(body)
+    local answer = call:take(first)
+    local list, sizes = answer.body and answer.body.data or {}, {}
+    sizes[1] = answer.left ~= nil and #list or nil
+    while answer.left do
+      local piece, problem, excerpt = call:rows(more or first)
+      if problem then return list, sizes, problem, excerpt end
+      if not piece then break end
+      sizes[#sizes + 1] = #piece
+      for _, one in ipairs(piece) do list[#list + 1] = one end
+    end
+    return list, sizes, answer.problem, answer.excerpt, answer.body
+  end
+
+  it("has the same records, however many there are at a time", function()
+    local text = page(records(1, 200))
+    local whole = core.decode(text)
+    for _, sizes in ipairs { { 1, 1 }, { 7, 7 }, { 16, 16 }, { 1, 500 }, { 199, 1 }, { 200, 1 }, { 201, 1 } } do
+      local list, counts, problem, _, body = read(text, sizes[1], sizes[2])
+      assert.is_nil(problem)
+      assert.same(whole.data, list)
+      assert.same(whole.info, body.info)
+      assert.equal(math.min(sizes[1], 200), counts[1])
+    end
+  end)
+
+  it("leaves nothing where the first piece is all", function()
+    local call = answered(page(records(1, 3)))
+    local answer = call:take(3)
+    assert.equal(false, answer.left)
+    assert.equal(3, #answer.body.data)
+    assert.same({}, { call:rows(3) })
+  end)
+
+  it("cannot be taken twice, nor read before it was taken, and is dropped by cancel", function()
+    local call = answered(page(records(1, 30)))
+    assert.has_error(function() call:rows(5) end, "the call is being read, or an error broke that off, or it was not taken yet")
+    assert.is_true(call:take(5).left)
+    for _, method in ipairs { "take", "page_end", "sent", "request", "packed" } do
+      assert.has_error(function() call[method](call) end, "the call was taken already")
+    end
+    assert.has_error(function() call:decode(1) end, "the call was taken already")
+    assert.is_true(call:ready())
+    assert.equal("zohocrm.call (taken)", tostring(call))
+    assert.equal(5, #call:rows(5))
+    call:cancel()
+    assert.same({}, { call:rows(5) })
+    call:cancel()
+  end)
+
+  it("is taken whole where its end does not say by itself whether there are more", function()
+    local list = records(1, 30)
+    for _, body in ipairs {
+      '{"data":[' .. list .. ']}', '{"info":{"more_records":true},"data":[' .. list .. ']}', '[' .. list .. ']',
+      '{"x":1,"data":[' .. list .. '],"info":{"more_records":true}}', page(list, '"count":3'), page(list, '"more_records":null'),
+      '{"data":[' .. list .. '],"info":{"more_records":true},"x":{}}', '{"data":[' .. list .. '],"x":{"more_records":true}}',
+      '{"data":[' .. list .. '],"info":[{"more_records":true}]}', '{"data":[' .. list .. '],"x":1,"info":{"more_records":true}}',
+      '{"data":[1,' .. list .. '],"info":{"more_records":true}}', '{"data":{"a":[{}]},"info":{"more_records":true}}',
+    } do
+      local answer = answered(body):take(5)
+      assert.is_nil(answer.left)
+      assert.same(core.decode(body), answer.body, body:sub(-60))
+    end
+    local call = answered(page(list))
+    call:decode(1) -- begun as a whole
+    assert.equal(30, #call:take(5).body.data)
+    assert.is_nil(answered(page(list), 202):take(5).left)
+  end)
+
+  it("takes data for the records, and the last info, where there are other arrays", function()
+    local list, _, _, _, body = read('{"data":[' .. records(1, 9) .. '],"info":{},"x":[{"id":"77"}],"info":{"more_records":true}}', 4)
+    assert.equal(9, #list)
+    assert.equal("1", list[9].id)
+    assert.is_true(body.info.more_records)
+  end)
+
+  it("says where it cannot be read, having given the records before", function()
+    local cases = {
+      { '{"id":}', "it is not JSON %(no value, byte %d+%)" }, { "7", "its data is no list of records %(byte %d+%)" },
+      { "null", "its data is no list of records %(byte %d+%)" }, { '{"id":"\255"}', "it is not UTF%-8 %(byte %d+%)" },
+    }
+    for _, case in ipairs(cases) do
+      local list, sizes, problem, excerpt = read(page(records(1, 20) .. "," .. case[1] .. "," .. records(21, 40)), 4)
+      assert.equal(20, #list)
+      assert.same({ 4, 4, 4, 4, 4 }, sizes)
+      assert.matches("^" .. case[2] .. "$", problem)
+      assert.equal('{"data":[{"id":"20"', excerpt:sub(1, 19))
+    end
+    local list, _, problem = read('{"data":[' .. records(1, 8) .. '],"x":tru,"y":[],"info":{"more_records":true}}', 3)
+    assert.equal(6, #list) -- the last ones are read with what follows them
+    assert.matches("^it is not JSON %(no value, byte %d+%)$", problem)
+  end)
+
+  it("is the page, of random records and pieces", function()
+    for round = 1, random_json.rounds(300) do
+      local list = {}
+      for i = 1, math.random(1, 40) do
+        list[i] = ('{"a":%s,"id":"%d","b":%s}'):format(random_json.value(3), math.random(1, 10 ^ 9), random_json.value(3))
+      end
+      local blank = math.random(2) == 1 and " \n\t" or ""
+      local body = ('{"data":[%s],"info":{"y":%s,"more_records":true,"z":%s}}'):format(table.concat(list, ","), random_json.value(3),
+        random_json.value(2))
+      body = blank .. body .. blank
+      local whole = core.decode(body)
+      local size = math.random(1, 12)
+      local read_list, sizes, problem, _, read_body = read(body, size, math.random(1, 12))
+      assert.is_nil(problem)
+      assert.same(whole.data, read_list, "round " .. round)
+      assert.same(whole.info, read_body.info)
+      assert.equal(math.min(size, #list), sizes[1])
+    end
+  end)
+end)
+
+describe("a walk that reads pages in pieces", function()
+  local reply = fault_server.reply
+  local faults, crm
+
+  setup(function()
+    faults = fault_server.start()
+    crm = zohocrm.new { api_key = "k", gateway_url = faults.url .. "/zoho-crm", control_url = faults.url, rate = 0, retries = 0 }
+  end)
+
+  teardown(function()
+    crm:close()
+    faults:stop()
+  end)
+
+  local function numbers(first, last)
+    local list = {}
+    for n = last, first, -1 do list[#list + 1] = ("%d"):format(n) end
+    return list
+  end
+
+  -- Adds what a walk gives to a list of ids; the error that ended it.
+  local function collect(list, o)
+    o.fields, o.per_page = "Last_Name", 40
+    local fine, err = pcall(function()
+      for lead in crm.Leads:each(o) do list[#list + 1] = lead.id end
+    end)
+    return not fine and err or nil
+  end
+
+  it("goes on behind the last record that it delivered, where the rest of a page cannot be read", function()
+    local first = page(records(141, 180), '"more_records":true')
+    local broken = page(records(121, 140) .. ",{" .. records(101, 120), '"more_records":true')
+    faults:script { reply { body = first }, reply { body = broken }, reply { body = page(records(61, 100)) } }
+    local list = {}
+    local err = collect(list, {})
+    assert.equal("protocol", err.kind)
+    assert.matches("^list Leads: HTTP 200, the answer cannot be read: it is not JSON %(a name is missing, byte %d+%); it begins: ", tostring(err))
+    assert.matches("56 records were delivered before; the option resume = err.resume goes on from there$", tostring(err))
+    assert.same(numbers(125, 180), list)
+    assert.same({ delivered = 56, page = 2, skip = numbers(125, 140) }, err.resume)
+    assert.equal(1, err.attempts)
+    faults:script {
+      reply { body = page(records(101, 140), '"more_records":true') }, reply { body = page(records(81, 100)) },
+    }
+    assert.is_nil(collect(list, { resume = err.resume, prefetch = 0 }))
+    assert.same(numbers(81, 180), list)
+  end)
+
+  it("ends at the limit, and reads no further", function()
+    local broken = page(records(121, 140) .. ",{", '"more_records":true')
+    faults:script { reply { body = broken } }
+    local list = {}
+    assert.is_nil(collect(list, { limit = 16, prefetch = 0 }))
+    assert.same(numbers(125, 140), list)
+    assert.equal(1, #faults:received())
+  end)
+
+  it("gives nothing more once it is closed", function()
+    faults:script { reply { body = page(records(101, 140)) } }
+    local walk = crm.Leads:each { fields = "Last_Name" }
+    assert.equal("140", walk().id)
+    walk:close()
+    assert.is_nil(walk())
+    walk:close()
+  end)
+
+  it("holds few records at a time", function()
+    faults:script { reply { body = page(records(1, 200)) } }
+    local alive, count, most = setmetatable({}, { __mode = "k" }), 0, 0
+    for lead in crm.Leads:each { fields = "Last_Name" } do
+      alive[lead], count = true, count + 1
+      if count % 10 == 0 then
+        collectgarbage()
+        collectgarbage()
+        local now = 0
+        for _ in pairs(alive) do now = now + 1 end
+        most = math.max(most, now)
+      end
+    end
+    assert.equal(200, count)
+    assert.is_true(most <= 20, most .. " records")
+  end)
+
+  it("finds a record that comes twice before it delivers it again", function()
+    faults:script { reply { body = page(records(141, 180), '"more_records":true') }, reply { body = page(records(102, 141)) } }
+    local list = {}
+    local err = collect(list, { prefetch = 0 })
+    assert.equal("conflict", err.kind)
+    assert.same(numbers(141, 180), list)
+    assert.same({ delivered = 40, page = 2, skip = { "141" } }, err.resume)
+  end)
+end)
