@@ -37,6 +37,9 @@ local BREATHE_EVERY = 8
 -- Seconds that it takes to put a request on its way: with less left of its time, a step of a frame loop does not begin.
 local ASKING = 0.0005
 
+-- Stands for a page where there is none.
+local NOTHING = {}
+
 --- An iterator for the generic `for`; `close` ends it early (Lua 5.4 does so by itself when the loop is left;
 --- elsewhere the garbage collector cancels what is under way).
 ---@class zohocrm.Walk
@@ -88,7 +91,7 @@ end
 
 --- Ends the walk: it gives nothing more, and what is under way is cancelled. Twice is harmless.
 function Walk:close()
-  self.closed, self.page, self.arrived = true, nil, {}
+  self.closed, self.page, self.arrived = true, NOTHING, {}
   cancel_asked(self)
   drop_rows(self)
 end
@@ -165,7 +168,7 @@ local function reckoned(self)
   for _, entry in ipairs(self.arrived) do
     count = count + (entry.left and per_page or #entry.page)
   end
-  return self.rows and count + math.max(per_page - #self.ids, 0) or count
+  return self.rows and count + math.max(per_page - self.seen, 0) or count
 end
 
 -- What errors say of the request.
@@ -266,6 +269,7 @@ local function hand_out(self)
     end
   end
   self.ids, self.slot, self.rows = {}, slot, entry.left and slot.pending or nil
+  self.seen = #page
   walk_ids.note(self, page)
   if self.resumed then
     walk_ids.drop_delivered(self, page)
@@ -276,18 +280,19 @@ end
 
 -- The next records of the page at hand; nil at its end, or nil and an error.
 local function read_rows(self)
-  if #self.ids % POLL_EVERY == 0 then
+  if self.seen % POLL_EVERY == 0 then
     glance(self)
   end
   local records, err = transport.rows(self.rows, PIECE)
   if err then
-    self.arrived, self.rows, self.slot.skip = {}, nil, self.ids
+    self.arrived, self.rows, self.slot.skip = {}, nil, walk_ids.noted(self)
     fail(self, err, self.slot)
     return nil, failure_of(self)
   elseif not records then
     self.rows = nil
     return nil
   end
+  self.seen = self.seen + #records
   walk_ids.note(self, records)
   reckon(self, records)
   return records
@@ -371,7 +376,7 @@ end
 
 -- To read records from: a page, or a piece of one.
 local turn_page = M.exclusive(function(self)
-  self.page, self.position = nil, 0
+  self.page, self.position = NOTHING, 0
   local page, err
   if self.rows then
     page, err = read_rows(self)
@@ -379,7 +384,7 @@ local turn_page = M.exclusive(function(self)
   if not page and not err then
     page, err = read_page(self)
   end
-  self.page = page
+  self.page = page or NOTHING
   return page, err
 end)
 
@@ -388,7 +393,7 @@ local next_page = M.exclusive(read_page)
 local function start(plan, meta)
   local walk = setmetatable({
     plan = plan, pager = plan.pager or core.pager(plan.kind, plan.per_page, plan.page, plan.page_token),
-    asked = {}, arrived = {}, ids = {}, skip = {}, useful = 0, delivered = 0,
+    asked = {}, arrived = {}, page = NOTHING, ids = {}, skip = {}, useful = 0, delivered = 0,
   }, meta)
   for _, id in ipairs(plan.skip or {}) do
     walk.skip[id] = true
@@ -436,7 +441,7 @@ end)
 
 local by_record = metatable(function(self)
   local position = self.position + 1
-  local record = self.page and self.page[position]
+  local record = self.page[position]
   if record == nil then
     local page, err = turn_page(self)
     if err then

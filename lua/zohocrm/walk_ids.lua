@@ -41,13 +41,38 @@ function M.may_repeat(walk, page)
     and not (plan.by_id and M.is_past(first, walk.last_id, plan.descending))
 end
 
+--- Notes the ids of records that are about to be handed out: one string for all of them, as the records' own would grow
+--- old in the eyes of the collector, and wait for a full round.
+---@param walk table `ids`, strings of those of the page at hand, and `last_id`
+---@param records table[] not empty
+function M.note(walk, records)
+  local list, ids = {}, walk.ids
+  for i = 1, #records do
+    local id = records[i].id
+    list[i] = type(id) == "string" and id or ""
+  end
+  ids[#ids + 1] = table.concat(list, ",")
+  walk.last_id = records[#records].id or walk.last_id
+end
+
+--- The ids of the page at hand, as far as it was noted.
+---@param walk table `ids`
+---@return string[]
+function M.noted(walk)
+  local list = {}
+  for id in table.concat(walk.ids, ","):gmatch("[^,]+") do
+    list[#list + 1] = id
+  end
+  return list
+end
+
 --- The ids that stood on the page before already: the list has moved under the walk.
 ---@param walk table `ids`
 ---@param page table[]
 ---@return string[]|nil
 function M.find_doubles(walk, page)
   local before, twice = {}, nil
-  for _, id in ipairs(walk.ids) do
+  for _, id in ipairs(M.noted(walk)) do
     before[id] = true
   end
   for _, record in ipairs(page) do
@@ -57,17 +82,6 @@ function M.find_doubles(walk, page)
     end
   end
   return twice
-end
-
---- Notes the ids of records that are about to be handed out.
----@param walk table `ids`, those of the page at hand, and `last_id`
----@param records table[] not empty
-function M.note(walk, records)
-  local ids = walk.ids
-  for _, record in ipairs(records) do
-    ids[#ids + 1] = record.id
-  end
-  walk.last_id = records[#records].id or walk.last_id
 end
 
 return M
