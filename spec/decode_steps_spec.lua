@@ -1,14 +1,10 @@
 --- Decoding in pieces (call:decode), and the caches that all decoding of a Lua state shares: neither may show in what
 --- comes out.
 local core = require("zohocrm.core")
+local finalizer = require("spec.support.finalizer")
 local random_json = require("spec.support.random_json")
 
 local has_integers = _VERSION ~= "Lua 5.1"
-local make_finalizer = has_integers and function(f) return setmetatable({}, { __gc = f }) end or function(f)
-  local proxy = newproxy(true) -- luacheck: ignore 113
-  getmetatable(proxy).__gc = f
-  return proxy
-end
 
 local function answered(text, client)
   client = client or core.client { offline = true, rate = 0 }
@@ -166,7 +162,7 @@ describe("a page decoded in pieces", function()
       local call, client = answered(page(0, 2000))
       local tries, fine = 0, 0
       for _ = 1, 300 do
-        make_finalizer(function()
+        finalizer(function()
           tries = tries + 1
           if pcall(call.take, call) then fine = fine + 1 end
         end)

@@ -1,5 +1,6 @@
 --- What goes into a body and what comes out of an answer, whatever release of lua-cjson is installed.
 local core = require("zohocrm.core")
+local finalizer = require("spec.support.finalizer")
 local zohocrm = require("zohocrm")
 
 local has_integers = _VERSION ~= "Lua 5.1"
@@ -83,6 +84,8 @@ describe("an encoded body", function()
     { "an empty table as an object", {}, "{}" },
     { "whole numbers without a point", 3.0, "3" },
     { "2^53 exactly", 2 ^ 53, "9007199254740992" },
+    { "whole numbers down to -2^53", { 0, -7, 1000, -2 ^ 53 }, "[0,-7,1000,-9007199254740992]" },
+    { "the sign of a zero", -1 / (1 / 0), "-0" },
     { "money to the cent", 1234567890123.45, "1234567890123.45" },
     { "a sum with its last digit", 0.1 + 0.2, "0.30000000000000004" },
     { "negative and small numbers", -1.5e-9, "-1.5e-09" },
@@ -101,6 +104,10 @@ describe("an encoded body", function()
         (core.encode { math.tointeger("7243485000000597000"), -math.maxinteger })) -- luacheck: ignore 143
     end)
 
+    it("has the least integer", function()
+      assert.equal("[-9223372036854775808]", (core.encode { math.mininteger })) -- luacheck: ignore 143
+    end)
+
     it("turns a 19-digit integer id into a string", function()
       assert.equal('{"id":"7243485000000597000"}', (core.encode({ id = math.tointeger("7243485000000597000") }, true))) -- luacheck: ignore 143
     end)
@@ -114,6 +121,11 @@ describe("an encoded body", function()
     { "text that is not UTF-8", { name = "\255" }, "name is not UTF%-8" },
     { "a key that is not UTF-8", { ["\255"] = 1 }, "is not UTF%-8" },
     { "names mixed with positions", { 1, a = 2 }, "mixes names with positions" },
+    { "a name and positions", { a = 1, [1] = 2, [2] = 3 }, "mixes names with positions" },
+    { "names in an array that was marked", zohocrm.array { a = 1 }, "mixes names with positions" },
+    { "a name and a boolean", { a = { b = 1, [true] = 1 } }, "a has a key that is neither a name nor a position" },
+    { "a name and a fraction", { a = 1, [1.5] = 1 }, "neither a name nor a position" },
+    { "a name, a fraction and a position", { a = 1, [1.5] = 1, [3] = 1 }, "mixes names with positions" },
     { "holes", { a = { [1] = 1, [3] = 3 } }, "a has holes" },
     { "a key that is a boolean", { [true] = 1 }, "neither a name nor a position" },
   }
@@ -140,6 +152,31 @@ describe("an encoded body", function()
     local json, why = core.encode(loop)
     assert.is_nil(json)
     assert.matches("nested too deep", why)
+  end)
+
+  it("is its own, also where a finalizer encodes meanwhile", function()
+    local inner, over = 0, false
+    local function finish()
+      if over then return end -- at the end of the program lua-cjson is not there any more
+      inner = inner + 1
+      core.encode { ("\n"):rep(50) }
+    end
+    local value, text = {}, {}
+    for i = 1, 40 do value[i], text[i] = "line\n" .. i, '"line\\n' .. i .. '"' end
+    local expected = "[" .. table.concat(text, ",") .. "]"
+    for _ = 1, 3000 do
+      for _ = 1, 20 do finalizer(finish) end
+      assert(core.encode(value) == expected)
+    end
+    over = true
+    assert.is_true(inner > 1000)
+  end)
+
+  it("leaves nothing behind where it was refused", function()
+    for _ = 1, 3 do
+      assert.is_nil((core.encode { ("x"):rep(1e5), print }))
+      assert.equal("[1]", (core.encode { 1 }))
+    end
   end)
 
   it("has numbers with a point whatever the locale", function()

@@ -73,34 +73,38 @@ local function iterator_of(value)
 end
 
 -- A record as JSON, and its id where one matters; or nil and why it cannot be sent, as a sentence that begins with
--- `what`, or with `prefix` where it speaks of a field.
-local function read_record(record, verb, what, prefix)
+-- `what`, or with `prefix` where it speaks of a field: formats, for the record's position.
+local function read_record(record, verb, what, prefix, position)
   if type(record) ~= "table" then
-    return nil, ("%s is a %s, not a table of fields"):format(what, type(record))
+    return nil, ("%s is a %s, not a table of fields"):format(what:format(position), type(record))
   end
   local id, why
   if record.id ~= nil then
-    id, why = options.read_id(record.id, what .. ": id")
+    id = options.read_id(record.id, "id")
+    why = not id and select(2, options.read_id(record.id, what:format(position) .. ": id")) or nil
   elseif verb.needs_id then
-    why = ('%s has no id; pass the record\'s id as a string: { id = "7243485000000597000", … }'):format(what)
+    why = what:format(position)
+      .. ' has no id; pass the record\'s id as a string: { id = "7243485000000597000", … }'
   end
   if why then
     return nil, why
   end
   local json, refusal = values.encode(record, true)
   if not json then
-    return nil, prefix .. refusal:gsub("^the value ", "")
+    return nil, prefix:format(position) .. refusal:gsub("^the value ", "")
   end
   return json, verb.keeps_order and id or nil
 end
 
 -- An id for the address, twice: it is also what the order goes by.
-local function read_deleted(id, _, what)
-  local text, why = options.read_id(id, what)
-  if text and text:find(",", 1, true) then
-    return nil, ("%s contains a comma; pass many ids as an array"):format(what)
+local function read_deleted(id, what, position)
+  local text = options.read_id(id, "id")
+  if text and not text:find(",", 1, true) then
+    return text, text
   end
-  return text, text or why
+  what = what:format(position)
+  return nil, text and ("%s contains a comma; pass many ids as an array"):format(what)
+    or select(2, options.read_id(id, what))
 end
 
 -- Reads every element of an array before anything is sent: a mistake raises while nothing has happened yet.
@@ -180,9 +184,9 @@ local function record_source(records, name, verb, action, mistakes_of)
   local list = single and { records } or records
   local item = single and "the record" or "record %d"
   local count = options.length(list, name .. ": the list of records", name .. ": " .. item, "info")
+  local what, prefix = name .. ": " .. item, action:gsub("%%", "%%%%") .. (single and ": " or ": record %d: ")
   local texts, ids = read_array(list, count, function(record, i)
-    return read_record(record, verb, name .. ": " .. item:format(i),
-      single and action .. ": " or ("%s: record %d: "):format(action, i))
+    return read_record(record, verb, what, prefix, i)
   end)
   if mistakes_of then
     return checked_array(list, count, texts, ids, mistakes_of), single
@@ -194,7 +198,7 @@ local function id_source(ids)
   local iterator = iterator_of(ids)
   if iterator then
     return chunks.of_iterator(iterator, function(id)
-      return read_deleted(id, nil, "the id")
+      return read_deleted(id, "the id")
     end), false
   end
   local single = type(ids) ~= "table"
@@ -207,7 +211,7 @@ local function id_source(ids)
   local list = single and { options.id(ids, "delete: the id") } or ids
   local count = options.length(list, "delete: the list of ids", "delete: id %d")
   local texts, list_ids = read_array(list, count, function(id, i)
-    return read_deleted(id, i, ("delete: id %d"):format(i))
+    return read_deleted(id, "delete: id %d", i)
   end)
   return chunks.of_array(list, texts, list_ids), single
 end

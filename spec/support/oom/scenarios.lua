@@ -99,9 +99,8 @@ return {
   { "a page taken in pieces", function()
     local call, client = offline_call()
     call:answer(200, HEAD, PAGE)
-    local body, data = nil, {}
-    local piece = call:take(7)
-    body, piece = piece.body, piece.body.data
+    local body, data = call:take(7).body, {}
+    local piece = body.data
     while piece do
       for _, record in ipairs(piece) do data[#data + 1] = record end
       piece = call:rows(9)
