@@ -43,6 +43,13 @@ static const char *string_begin(const char *text, const char *p)
     return NULL;
 }
 
+/* The place before p, where a string is passed to its opening quote; NULL where it has none. */
+static const char *step_back(const char *text, const char *p)
+{
+    p--;
+    return *p == '"' ? string_begin(text, p) : p;
+}
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
@@ -61,18 +68,13 @@ static bool is_element(const char *text, const char *p)
 static const char *last_record(const char *text, const char *end)
 {
     size_t depth = 0;
-    for (const char *p = end; p > text;) {
-        char c = *--p;
-        if (c == '}' || c == ']') {
+    for (const char *p = end; p > text && (p = step_back(text, p)) != NULL;) {
+        if (*p == '}' || *p == ']') {
             depth++;
-        } else if (c == '{' || c == '[') {
-            if (c == '{' && depth == RECORD && is_element(text, p))
+        } else if (*p == '{' || *p == '[') {
+            if (*p == '{' && depth == RECORD && is_element(text, p))
                 return p;
             if (depth-- == 0)
-                return NULL;
-        } else if (c == '"') {
-            p = string_begin(text, p);
-            if (p == NULL)
                 return NULL;
         }
     }
@@ -160,18 +162,11 @@ static bool pass_back(const char *text, const char **end, const char *what)
 static const char *object_begin(const char *text, const char *last)
 {
     size_t depth = 0;
-    for (const char *p = last + 1; p > text;) {
-        char c = *--p;
-        if (c == '}' || c == ']') {
+    for (const char *p = last + 1; p > text && (p = step_back(text, p)) != NULL;) {
+        if (*p == '}' || *p == ']')
             depth++;
-        } else if (c == '{' || c == '[') {
-            if (--depth == 0)
-                return c == '{' ? p : NULL;
-        } else if (c == '"') {
-            p = string_begin(text, p);
-            if (p == NULL)
-                return NULL;
-        }
+        else if ((*p == '{' || *p == '[') && --depth == 0)
+            return *p == '{' ? p : NULL;
     }
     return NULL;
 }
@@ -186,9 +181,9 @@ const char *zc_skim_info(const char *text, size_t n, size_t *length)
     const char *begin = object_begin(p, end);
     if (begin == NULL)
         return NULL;
-    const char *before = begin;
-    if (!pass_back(p, &before, ":") || !pass_back(p, &before, "\"info\"") || !pass_back(p, &before, ",") ||
-        !pass_back(p, &before, "]"))
+    const char *stop = begin;
+    if (!pass_back(p, &stop, ":") || !pass_back(p, &stop, "\"info\"") || !pass_back(p, &stop, ",") ||
+        !pass_back(p, &stop, "]"))
         return NULL;
     *length = (size_t)(end - begin) + 1;
     return begin;

@@ -4,8 +4,6 @@ local core = require("zohocrm.core")
 local finalizer = require("spec.support.finalizer")
 local random_json = require("spec.support.random_json")
 
-local has_integers = _VERSION ~= "Lua 5.1"
-
 local function answered(text, client)
   client = client or core.client { offline = true, rate = 0 }
   local call = assert(client:start { path = "/crm/v8/Leads" })

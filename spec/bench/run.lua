@@ -156,6 +156,7 @@ local function main()
   for _, cell in ipairs(plan.cells) do
     if cell.id:find(only) then cells[#cells + 1] = cell end
   end
+  if not cells[1] then error(("ONLY='%s' matches no piece of work in plan.lua"):format(only), 0) end
   local place = find_place()
   shell.capture(("mkdir -p '%s/sdk'"):format(place.build))
   local server = server_module.start(place.root, place.build .. "/answers", place.build .. "/server")
