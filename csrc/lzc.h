@@ -79,8 +79,9 @@ int lzc_call_start(lua_State *L);
 lzc_call *lzc_call_check(lua_State *L);
 lzc_call *lzc_call_check_idle(lua_State *L);
 
-/* lzc_rows.c: call:rows(n). */
+/* lzc_rows.c: call:rows(n) and call:drop_rows(). */
 int lzc_call_rows(lua_State *L);
+int lzc_call_drop_rows(lua_State *L);
 /* For call:take, of a call whose answer is not being decoded yet. Where the answer is a page that can be read in pieces
  * of `n` records: pushes its body with the first of them, and gives true; *left: there are more. */
 bool lzc_rows_open(lua_State *L, lzc_call *box, int n, bool *left);

@@ -166,8 +166,10 @@ static bool set_body(lua_State *L, lzc_call *box, int piece)
         return false;
     if (piece > 0 && !box->raw && !box->begun && lzc_rows_open(L, box, piece, &left)) {
         lua_setfield(L, -2, "body");
-        lua_pushboolean(L, left);
-        lua_setfield(L, -2, "left");
+        if (left) {
+            lua_pushboolean(L, 1);
+            lua_setfield(L, -2, "left");
+        }
     } else if (box->raw) {
         lua_pushlstring(L, call->reply.data, call->reply.len);
         lua_setfield(L, -2, "body");

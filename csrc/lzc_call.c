@@ -312,13 +312,10 @@ static int l_gc(lua_State *L)
     return 0;
 }
 
-/* call:cancel(): the call ends with the failure "cancelled" unless it is done. Of one that was taken, the records that
- * are left are dropped. */
+/* call:cancel(): the call ends with the failure "cancelled" unless it is done. */
 static int l_cancel(lua_State *L)
 {
     lzc_call *box = luaL_checkudata(L, 1, LZC_CALL);
-    if (box->taken && !box->busy)
-        return l_gc(L);
     if (box->call != NULL)
         zc_call_cancel(box->call, "the call was cancelled");
     return 0;
@@ -349,6 +346,7 @@ void lzc_call_class(lua_State *L)
         {"decode", lzc_call_decode},
         {"take", lzc_call_take},
         {"rows", lzc_call_rows},
+        {"drop_rows", lzc_call_drop_rows},
         {"cancel", l_cancel},
         {"request", l_request},
         {"answer", l_answer},

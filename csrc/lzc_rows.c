@@ -101,10 +101,11 @@ int lzc_call_rows(lua_State *L)
     lua_Number n = luaL_checknumber(L, 2);
     luaL_argcheck(L, n >= 1 && n <= 1e6, 2, "not a number of records");
     lua_settop(L, 1);
+    if (!box->taken || box->busy)
+        return luaL_error(L,
+                          "there are no records to read in pieces, or they are being read, or an error broke that off");
     if (box->call == NULL)
         return 0;
-    if (!box->taken || box->busy)
-        return luaL_error(L, "the call is being read, or an error broke that off, or it was not taken yet");
     box->busy = true;
     lua_getuservalue(L, 1);
     lua_rawgeti(L, 2, ANCHOR_HOLD);
@@ -120,4 +121,16 @@ int lzc_call_rows(lua_State *L)
         finish(L, box);
     box->busy = false;
     return progress == LZC_FAILED ? 3 : 1;
+}
+
+/* call:drop_rows(): frees the records that are left, which cannot be read then. */
+int lzc_call_drop_rows(lua_State *L)
+{
+    lzc_call *box = luaL_checkudata(L, 1, LZC_CALL);
+    if (!box->taken || box->busy)
+        return 0;
+    if (box->call != NULL)
+        finish(L, box);
+    box->taken = false;
+    return 0;
 }

@@ -41,7 +41,7 @@ describe("a page taken in pieces (SPEC_SEED=" .. SEED .. ")", function()
     local call = answered(body)
     local answer = call:take(first)
     local list, sizes = answer.body and answer.body.data or {}, {}
-    sizes[1] = answer.left ~= nil and #list or nil
+    sizes[1] = #list
     while answer.left do
       local piece, problem, excerpt = call:rows(more or first)
       if problem then return list, sizes, problem, excerpt end
@@ -67,14 +67,20 @@ describe("a page taken in pieces (SPEC_SEED=" .. SEED .. ")", function()
   it("leaves nothing where the first piece is all", function()
     local call = answered(page(records(1, 3)))
     local answer = call:take(3)
-    assert.equal(false, answer.left)
+    assert.is_nil(answer.left)
     assert.equal(3, #answer.body.data)
-    assert.same({}, { call:rows(3) })
+    call = answered(page(records(1, 3)))
+    assert.is_true(call:take(2).left)
+    assert.equal(1, #call:rows(2))
+    assert.same({}, { call:rows(2) })
+    assert.same({}, { call:rows(2) })
   end)
 
-  it("cannot be taken twice, nor read before it was taken, and is dropped by cancel", function()
+  it("cannot be taken twice, nor read before it was taken or when it was dropped", function()
+    local nothing = "there are no records to read in pieces, or they are being read, or an error broke that off"
     local call = answered(page(records(1, 30)))
-    assert.has_error(function() call:rows(5) end, "the call is being read, or an error broke that off, or it was not taken yet")
+    assert.has_error(function() call:rows(5) end, nothing)
+    call:drop_rows()
     assert.is_true(call:take(5).left)
     for _, method in ipairs { "take", "page_end", "sent", "request", "packed" } do
       assert.has_error(function() call[method](call) end, "the call was taken already")
@@ -83,9 +89,11 @@ describe("a page taken in pieces (SPEC_SEED=" .. SEED .. ")", function()
     assert.is_true(call:ready())
     assert.equal("zohocrm.call (taken)", tostring(call))
     assert.equal(5, #call:rows(5))
-    call:cancel()
-    assert.same({}, { call:rows(5) })
-    call:cancel()
+    call:cancel() -- it has happened
+    assert.equal(5, #call:rows(5))
+    call:drop_rows()
+    call:drop_rows()
+    assert.has_error(function() call:rows(5) end, nothing)
   end)
 
   it("is taken whole where its end does not say by itself whether there are more", function()
@@ -233,6 +241,21 @@ describe("a walk that reads pages in pieces", function()
     end
     assert.equal(200, count)
     assert.is_true(most <= 20, most .. " records")
+  end)
+
+  it("is not cut short for others by a task that began it and was cancelled", function()
+    faults:script { reply { body = page(records(1, 100)) } }
+    local walk
+    local first = crm:spawn(function()
+      walk = crm.Leads:each { fields = "Last_Name" }
+      assert.equal("100", walk().id)
+      while true do coroutine.yield() end
+    end)
+    while not walk or tostring(walk):find("%(0 records") do crm:step() end
+    first:cancel()
+    local count = 1
+    for _ in walk do count = count + 1 end
+    assert.equal(100, count)
   end)
 
   it("finds a record that comes twice before it delivers it again", function()

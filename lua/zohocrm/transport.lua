@@ -190,6 +190,12 @@ function M.rows(pending, piece)
   return records
 end
 
+--- Gives up the records of such an answer that were not read.
+---@param pending zohocrm.Pending
+function M.drop_rows(pending)
+  pending.call:drop_rows()
+end
+
 --- Waits for the answer.
 ---@param pending zohocrm.Pending
 ---@param piece integer|nil see `take`

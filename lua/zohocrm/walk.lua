@@ -84,7 +84,7 @@ end
 -- Lets go of the records of the page at hand that were not read yet.
 local function drop_rows(self)
   if self.rows then
-    transport.cancel(self.rows)
+    transport.drop_rows(self.rows)
     self.rows = nil
   end
 end
