@@ -5,10 +5,13 @@
 #include "zc_text.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define ONES 0x0101010101010101u
+#define HIGHS 0x8080808080808080u
 #define ENCODE_DEPTH 64
 #define PLACE_MAX 6                  /* names in a message */
 #define EXACT_MAX 9007199254740992.0 /* 2^53: a whole double below it is what was written */
@@ -89,9 +92,23 @@ static bool refuse(encoder *e, const place *at, const char *what)
     return false;
 }
 
-/* Whether a string goes out as it stands between quotes, if it is UTF-8. */
+/* The bit 0x80 of some byte is set where a byte of w is below c, as long as c is at most 0x80. */
+static uint64_t below(uint64_t w, unsigned char c)
+{
+    return (w - ONES * c) & ~w & HIGHS;
+}
+
+/* Whether a string goes out as it stands between quotes, if it is UTF-8. Eight bytes at a time. */
 static bool is_plain(const char *text, size_t n, bool *ascii)
 {
+    for (; n >= sizeof(uint64_t); text += sizeof(uint64_t), n -= sizeof(uint64_t)) {
+        uint64_t w;
+        memcpy(&w, text, sizeof w);
+        uint64_t special = below(w, 0x20) | below(w ^ (ONES * '"'), 1) | below(w ^ (ONES * '\\'), 1);
+        if ((special | below(w ^ (ONES * 0x7F), 1)) != 0)
+            return false;
+        *ascii = *ascii && (w & HIGHS) == 0;
+    }
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)text[i];
         if (c < 0x20 || c == 0x7F || c == '"' || c == '\\')

@@ -98,6 +98,24 @@ describe("an encoded body", function()
     end)
   end
 
+  it("has every character, wherever it stands in a text", function()
+    local cjson = require("cjson").new()
+    for byte = 0, 127 do
+      for before = 0, 17 do
+        local text = ("x"):rep(before) .. string.char(byte) .. ("y"):rep(17 - before)
+        local json = core.encode { text }
+        assert.equal(text, cjson.decode(json)[1])
+        local plain = byte >= 0x20 and byte ~= 0x7F and byte ~= 0x22 and byte ~= 0x5C
+        assert.equal(plain, json == '["' .. text .. '"]', json)
+      end
+    end
+    for before = 0, 17 do
+      local text = ("x"):rep(before) .. "ÿ€" .. ("y"):rep(17 - before)
+      assert.equal('["' .. text .. '"]', core.encode { text })
+      assert.is_nil((core.encode { ("x"):rep(before) .. "\255" .. ("y"):rep(17 - before) }))
+    end
+  end)
+
   if has_integers then
     it("has 64-bit integers exactly", function()
       assert.equal("[7243485000000597000,-9223372036854775807]",
