@@ -1,15 +1,13 @@
 --- Decoding in pieces (call:decode), and the caches that all decoding of a Lua state shares: neither may show in what
 --- comes out.
+local answered_call = require("spec.support.answered")
 local core = require("zohocrm.core")
 local finalizer = require("spec.support.finalizer")
 local random_json = require("spec.support.random_json")
 
 local function answered(text, client)
   client = client or core.client { offline = true, rate = 0 }
-  local call = assert(client:start { path = "/crm/v8/Leads" })
-  client:poll(0)
-  call:answer(200, "Content-Type: application/json\r\n", text)
-  return call, client
+  return answered_call(client, text), client
 end
 
 local function taken_by(text, records)

@@ -1,4 +1,5 @@
 -- The end of a page before it is decoded: what call:page_end says, against the page itself.
+local answered_call = require("spec.support.answered")
 local core = require("zohocrm.core")
 local random_json = require("spec.support.random_json")
 
@@ -13,14 +14,7 @@ describe("the end of a page (SPEC_SEED=" .. SEED .. ")", function()
   end)
   teardown(function() client:close() end)
 
-  local function answered(body, status)
-    local call = assert(client:start { path = "/x" })
-    client:poll(0)
-    call:answer(status or 200, "Content-Type: application/json\r\n", body)
-    client:poll(0)
-    assert(call:ready())
-    return call
-  end
+  local function answered(body, status) return answered_call(client, body, status) end
 
   local function page_end(body, status)
     return { answered(body, status):page_end() }

@@ -1,4 +1,5 @@
 --- Pages whose records are read in pieces: call:take(n) and call:rows(n) of the core, and what `each` makes of them.
+local answered_call = require("spec.support.answered")
 local core = require("zohocrm.core")
 local fault_server = require("spec.support.fault_server")
 local random_json = require("spec.support.random_json")
@@ -28,13 +29,7 @@ describe("a page taken in pieces (SPEC_SEED=" .. SEED .. ")", function()
   end)
   teardown(function() client:close() end)
 
-  local function answered(body, status)
-    local call = assert(client:start { path = "/x" })
-    client:poll(0)
-    call:answer(status or 200, "Content-Type: application/json\r\n", body)
-    client:poll(0)
-    return call
-  end
+  local function answered(body, status) return answered_call(client, body, status) end
 
   -- All that is read, and how many records each time; or what went wrong.
   local function read(body, first, more)
