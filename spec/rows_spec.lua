@@ -212,6 +212,19 @@ describe("a walk that reads pages in pieces", function()
     assert.equal(1, #faults:received())
   end)
 
+  it("asks ahead by what pages say that they have, where they have less than was asked for", function()
+    for _, count in ipairs { '"count":20', '"count":40', '"x":1', '"count":-7', '"count":1e300', '"count":"20"' } do
+      faults:script {
+        reply { body = page(records(121, 140), '"more_records":true,' .. count) },
+        reply { body = page(records(101, 120), '"more_records":true,' .. count) }, reply { body = page(records(81, 100)) },
+      }
+      local list = {}
+      assert.is_nil(collect(list, { limit = 50, prefetch = 1 }))
+      assert.same(numbers(91, 140), list)
+      assert.equal(3, #faults:received())
+    end
+  end)
+
   it("gives nothing more once it is closed", function()
     faults:script { reply { body = page(records(101, 140)) } }
     local walk = crm.Leads:each { fields = "Last_Name" }

@@ -162,13 +162,13 @@ local function failure_of(self)
   return err
 end
 
--- How many records have come, where a page that was not read to its end is taken for a full one.
+-- How many records have come, where a page that was not read to its end is taken at its word.
 local function reckoned(self)
-  local count, per_page = self.delivered, self.plan.per_page
+  local count = self.delivered
   for _, entry in ipairs(self.arrived) do
-    count = count + (entry.left and per_page or #entry.page)
+    count = count + entry.size
   end
-  return self.rows and count + math.max(per_page - self.seen, 0) or count
+  return self.rows and count + math.max(self.size - self.seen, 0) or count
 end
 
 -- What errors say of the request.
@@ -220,7 +220,8 @@ local function take(self)
   self.pager:feed(more, token, page)
   if page[1] then
     self.useful = self.useful + 1
-    self.arrived[#self.arrived + 1] = { page = page, slot = slot, left = left }
+    local size = left and (tonumber(page.info.count) or self.plan.per_page) or #page
+    self.arrived[#self.arrived + 1] = { page = page, slot = slot, left = left, size = size }
   end
   local unfit = self.plan.chained and page[1] and self.asked[1] and self.asked[1].value ~= page[#page].id
   if not more or unfit or reckoned(self) >= self.plan.limit then
@@ -268,7 +269,7 @@ local function hand_out(self)
       return fail(self, err or changed(self, ("record %s came twice"):format(slot.skip[1])), slot)
     end
   end
-  self.ids, self.slot, self.rows = {}, slot, entry.left and slot.pending or nil
+  self.ids, self.slot, self.size, self.rows = {}, slot, entry.size, entry.left and slot.pending or nil
   self.seen = #page
   walk_ids.note(self, page)
   if self.resumed then
