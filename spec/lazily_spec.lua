@@ -1,10 +1,15 @@
 --- What is loaded when: a script carries what it uses, and finds everything all the same.
 local child = require("spec.support.child")
+local shell = require("zohocrm.sandbox.server.shell")
 local zohocrm = require("zohocrm")
 
+local HERE = select(2, shell.capture("pwd")):match("[^\n]+") .. "/"
+
 -- A program that does something with a client of the sandbox, and prints which of the library's modules it has then.
-local function loaded_by(program)
-  local status, output = child.run([[
+-- `root` stands before relative paths to modules; by default they are absolute.
+local function loaded_by(program, root)
+  local status, output = child.run(("local root = %q"):format(root or HERE) .. [[
+    package.path = (";" .. package.path):gsub(";%./", ";"):gsub(";([^/])", function(first) return ";" .. root .. first end)
     local zohocrm = require("zohocrm")
     local crm = zohocrm.new { sandbox = true }
   ]] .. program .. [[
@@ -22,8 +27,22 @@ end
 
 local RARE = {
   "tasks", "scheduler", "own_loop", "hosts.nginx", "hosts.loop", "hosts.pacer", "hosts.shared_rate", "bulk", "writes", "check", "check_rules",
-  "scan", "parallel_scan", "query", "coql", "expression_coql", "expression_criteria", "field", "connections", "metadata",
-  "error_codes", "known_modules", "results_shown",
+  "scan", "parallel_scan", "query", "expression_coql", "expression_criteria", "field", "connections", "metadata",
+  "coql_builder", "results_shown",
+}
+
+-- What programs do, and the modules that they need for it.
+local USES = {
+  { 'assert(crm.Leads:create { Last_Name = "x" })', "writes", "bulk" },
+  { 'for _ in crm.Leads:scan { fields = "id" } do end', "scan", "query", "coql_builder" },
+  { "crm:spawn(function() return crm:org() end) assert(crm:run())", "tasks", "scheduler", "metadata" },
+  { "assert(zohocrm.gather(function() return crm:org() end))", "tasks" },
+  { "assert(#crm:fds() == 1 and crm:poll(0) == 0 and not crm:timeout())", "own_loop" },
+  { "assert(crm.connections:list())", "connections" },
+  { "crm.Leads:search(zohocrm.criteria.City:equals 'Oslo')", "field", "expression_criteria" },
+  { "assert(crm:query(zohocrm.coql.select 'City' :from 'Leads'))", "coql_builder", "expression_coql" },
+  { "tostring(assert(crm:users()))", "results_shown" },
+  { "assert(crm.Leads:check { fields = 'City' })", "check" },
 }
 
 describe("a program that walks a list", function()
@@ -34,23 +53,38 @@ describe("a program that walks a list", function()
   end)
 
   it("loads what it uses", function()
-    local uses = {
-      { 'assert(crm.Leads:create { Last_Name = "x" })', "writes", "bulk" },
-      { 'for _ in crm.Leads:scan { fields = "id" } do end', "scan", "query", "coql" },
-      { "crm:spawn(function() return crm:org() end) assert(crm:run())", "tasks", "scheduler", "metadata" },
-      { "assert(zohocrm.gather(function() return crm:org() end))", "tasks" },
-      { "assert(#crm:fds() == 1 and crm:poll(0) == 0 and not crm:timeout())", "own_loop" },
-      { "assert(crm.connections:list())", "connections" },
-      { "crm.Leads:search(zohocrm.criteria.City:equals 'Oslo')", "field", "expression_criteria" },
-      { "assert(crm:query(zohocrm.coql.select 'City' :from 'Leads'))", "coql", "expression_coql" },
-      { "tostring(assert(crm:users()))", "results_shown" },
-      { "assert(crm.Leads:check { fields = 'City' })", "check" },
-      { "assert(select(2, crm.Laeds:list { fields = 'id' }).code == 'INVALID_MODULE')", "error_codes", "known_modules" },
-    }
-    for _, use in ipairs(uses) do
+    for _, use in ipairs(USES) do
       local set = loaded_by(use[1] .. "\n")
       for i = 2, #use do assert.is_true(set[use[i]], use[1] .. ": " .. use[i]) end
     end
+  end)
+
+  it("loads all at once where modules are found by a relative path, as that may lead nowhere later", function()
+    local set = loaded_by('package.path = ""', "./")
+    for _, name in ipairs(RARE) do assert.is_true(set[name], name) end
+    for _, use in ipairs(USES) do loaded_by('package.path = "" ' .. use[1] .. "\n", "./") end
+  end)
+
+  it("has its errors whatever becomes of the path", function()
+    loaded_by [[
+      package.path = ""
+      local none, err = crm.Laeds:list { fields = "id" }
+      assert(none == nil and err.code == "INVALID_MODULE")
+      assert(tostring(err):find("did you mean Leads?", 1, true), tostring(err))
+      local fine, wrong = pcall(crm.Leads.list, crm.Leads, { field = "id" })
+      assert(not fine and wrong:find("did you mean 'fields'?", 1, true), wrong)
+    ]]
+  end)
+
+  it("has the functions of zohocrm.coql from the start, the same table everywhere", function()
+    local names = {}
+    for name, value in pairs(zohocrm.coql) do
+      names[#names + 1] = name
+      assert.equal("function", type(value))
+    end
+    table.sort(names)
+    assert.same({ "avg", "column", "count", "max", "min", "select", "sum" }, names)
+    assert.equal(require("zohocrm.coql"), zohocrm.coql)
   end)
 
   it("has methods that say who calls them wrongly, before and after they are loaded", function()

@@ -7,6 +7,7 @@ local lazily = require "zohocrm.lazily"
 local modules = require "zohocrm.module"
 local options = require "zohocrm.options"
 local raise = require "zohocrm.raise"
+local suggest = require "zohocrm.suggest"
 local transport = require "zohocrm.transport"
 local version = require "zohocrm.version"
 
@@ -15,7 +16,6 @@ local loops = lazily.module "zohocrm.hosts.loop"
 local metadata = lazily.module "zohocrm.metadata"
 local schedulers = lazily.module "zohocrm.scheduler"
 local shared_rate = lazily.module "zohocrm.hosts.shared_rate"
-local suggest = lazily.module "zohocrm.suggest"
 
 -- The core's own default, which bulk writes go by, too.
 local CONCURRENCY = 10

@@ -8,10 +8,10 @@
 local expression = require "zohocrm.expression"
 local lazily = require "zohocrm.lazily"
 local raise = require "zohocrm.raise"
+local suggest = require "zohocrm.suggest"
 local values = require "zohocrm.values"
 
 local field = lazily.module "zohocrm.field"
-local suggest = lazily.module "zohocrm.suggest"
 
 --- What `zohocrm.criteria` gives. `c.Last_Name` is a field, `c.Account_Name.Industry` one behind a lookup.
 ---@class zohocrm.Criteria

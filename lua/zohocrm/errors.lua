@@ -1,9 +1,7 @@
 --- Errors as values: one shape for all that can go wrong between a call and its answer, with a sentence for people
 --- and fields for programs. Caller's mistakes are not here: they raise (see `zohocrm.raise`).
 
-local lazily = require "zohocrm.lazily"
-
-local codes = lazily.module "zohocrm.error_codes"
+local codes = require "zohocrm.error_codes"
 
 local M = {}
 

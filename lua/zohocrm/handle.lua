@@ -1,10 +1,8 @@
 --- What the client and its handles have in common: a misspelt method raises, and so does an assignment, which would
 --- otherwise be taken without a word and break a later call.
 
-local lazily = require "zohocrm.lazily"
 local raise = require "zohocrm.raise"
-
-local suggest = lazily.module "zohocrm.suggest"
+local suggest = require "zohocrm.suggest"
 
 local M = {}
 

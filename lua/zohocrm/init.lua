@@ -38,7 +38,7 @@ local M = {
   --- Builds conditions for searches, COQL, scans and checks: see `zohocrm.criteria`.
   criteria = criteria,
   --- Builds COQL queries: see `zohocrm.coql`.
-  coql = lazily.module "zohocrm.coql",
+  coql = require "zohocrm.coql",
   --- A day, for conditions and records: see `zohocrm.values`.
   date = values.date,
   --- An instant, for conditions and records: see `zohocrm.values`.
@@ -71,5 +71,7 @@ function M.gather(...)
   end
   return tasks.gather(...)
 end
+
+lazily.settle()
 
 return M

@@ -3,11 +3,9 @@
 
 local core = require "zohocrm.core"
 local expression = require "zohocrm.expression"
-local lazily = require "zohocrm.lazily"
 local raise = require "zohocrm.raise"
+local suggest = require "zohocrm.suggest"
 local values = require "zohocrm.values"
-
-local suggest = lazily.module "zohocrm.suggest"
 
 local M = {}
 

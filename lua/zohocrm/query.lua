@@ -3,7 +3,7 @@
 --- A query reads, though it is sent by POST: it is repeated when its answer is lost. Sources: reference 6; the rows of
 --- one call and the reach of limit and offset: 6.2.
 
-local coql = require "zohocrm.coql"
+local coql = require "zohocrm.coql_builder"
 local options = require "zohocrm.options"
 local pages = require "zohocrm.pages"
 local raise = require "zohocrm.raise"

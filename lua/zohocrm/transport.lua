@@ -5,10 +5,8 @@
 
 local errors = require "zohocrm.errors"
 local host = require "zohocrm.host"
-local lazily = require "zohocrm.lazily"
+local known_modules = require "zohocrm.known_modules"
 local raise = require "zohocrm.raise"
-
-local known_modules = lazily.module "zohocrm.known_modules"
 
 local M = {}
 
