@@ -157,6 +157,16 @@ static void drop_hold(lua_State *L, const lzc_call *box)
     lua_pop(L, 1);
 }
 
+/* Tells, in the table on top, of arrays in a decoded answer that hold something else than objects. */
+static void set_mixed(lua_State *L)
+{
+    lua_getuservalue(L, 1);
+    lua_rawgeti(L, -1, ANCHOR_HOLD);
+    lua_rawgeti(L, -1, LZC_DECODE_MIXED);
+    lua_setfield(L, -4, "mixed");
+    lua_pop(L, 2);
+}
+
 /* `piece`: records at once, where it can be read in pieces; 0: whole. Gives whether records are left. */
 static bool set_body(lua_State *L, lzc_call *box, int piece)
 {
@@ -175,6 +185,7 @@ static bool set_body(lua_State *L, lzc_call *box, int piece)
         lua_setfield(L, -2, "body");
     } else if (decode_on(L, box, 0) == LZC_DECODED) {
         lua_setfield(L, -2, "body");
+        set_mixed(L);
     } else {
         lua_setfield(L, -2, "problem");
         lzc_push_excerpt(L, call);
@@ -225,6 +236,8 @@ int lzc_call_page_end(lua_State *L)
 
 /* call:take(n) -> the answer, once:
  *   status, headers, body          when the server answered; body is absent when it was empty
+ *   mixed                          where arrays that are values of body hold something else than objects (null, say):
+ *                                  a set of their names
  *   problem, excerpt               instead of body when it could not be decoded
  *   left                           where n was given, and body is a page whose `data` holds the first n records only:
  *                                  call:rows reads the others

@@ -15,7 +15,7 @@
 #define BYTES_PER_GUESS 16 /* guesses at the sizes of arrays take no more than a position for so many bytes of text */
 
 /* Positions in the table `hold`. */
-enum { HOLD_ROOT = 1, HOLD_KEY, HOLD_ARRAY };
+enum { HOLD_ROOT = 1, HOLD_KEY, HOLD_ARRAY, HOLD_MIXED };
 
 enum { PHASE_START, PHASE_FIRST_KEY, PHASE_KEY, PHASE_ELEMENT, PHASE_AFTER_VALUE, PHASE_DONE };
 
@@ -252,6 +252,44 @@ static int expected_elements(const reader *r, const char *first)
     return (int)expected;
 }
 
+/* An element of the array that is under way. */
+static got read_element(reader *r, slot *owner)
+{
+    lzc_decoding *d = r->d;
+    const char *first = r->p;
+    if (*first == '{') {
+        got value = read_object(r, owner, true);
+        if (value == GOT_FAULT)
+            return value;
+        lua_rawgeti(r->L, r->cache, CACHE_RECORD_MT);
+        lua_setmetatable(r->L, -2);
+        return value;
+    }
+    got value = lzc_read_value(r, owner);
+    if (value != GOT_FAULT && d->piece > 0) { /* what is no JSON is called that */
+        r->p = first;
+        return lzc_fault(r, NO_RECORD);
+    }
+    d->mixed = true;
+    return value;
+}
+
+/* The names of arrays that hold something else than objects are kept. */
+static void note_mixed(lua_State *L, int hold)
+{
+    lua_rawgeti(L, hold, HOLD_MIXED);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        lua_createtable(L, 0, 1);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, hold, HOLD_MIXED);
+    }
+    lua_rawgeti(L, hold, HOLD_KEY);
+    lua_pushboolean(L, 1);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+}
+
 /* One element of the array in hold[HOLD_ARRAY], or its end. */
 static got step_element(reader *r, int hold)
 {
@@ -259,15 +297,9 @@ static got step_element(reader *r, int hold)
     lzc_decoding *d = r->d;
     const char *first = r->p;
     slot *owner = d->owner < SLOTS ? &r->slots[d->owner] : NULL;
-    if (d->piece > 0 && *first != '{')
-        return lzc_fault(r, NO_RECORD);
-    got value = *first == '{' ? read_object(r, owner, true) : lzc_read_value(r, owner);
+    got value = read_element(r, owner);
     if (value == GOT_FAULT)
         return value;
-    if (*first == '{') {
-        lua_rawgeti(L, r->cache, CACHE_RECORD_MT);
-        lua_setmetatable(L, -2);
-    }
     if (d->count == 0) {
         lua_createtable(L, expected_elements(r, first), 0);
         lua_rawseti(L, hold, HOLD_ARRAY);
@@ -292,6 +324,8 @@ static got step_element(reader *r, int hold)
     d->phase = PHASE_AFTER_VALUE;
     if (d->piece > 0)
         return GOT_VALUE;
+    if (d->mixed)
+        note_mixed(L, hold);
     lua_rawgeti(L, hold, HOLD_ROOT);
     lua_rawgeti(L, hold, HOLD_KEY);
     lua_rawgeti(L, hold, HOLD_ARRAY);
@@ -332,6 +366,7 @@ static got step_member(reader *r, int hold)
             r->d->owner = found != NULL ? (int)(found - r->slots) : SLOTS;
             r->d->count = 0;
             r->d->empty = true;
+            r->d->mixed = false;
             r->d->phase = PHASE_ELEMENT;
             return GOT_VALUE;
         }

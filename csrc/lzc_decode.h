@@ -18,6 +18,7 @@ typedef struct lzc_decoding {
     int phase;
     int count;         /* elements in the array that is under way */
     bool empty;        /* all of them were null */
+    bool mixed;        /* one of them was no object */
     int piece;         /* not 0: the array is one of records, and is taken in pieces of so many, see lzc_decode_piece */
     size_t allowance;  /* positions that guesses at sizes may still take */
     int owner;         /* slot of its key */
@@ -25,7 +26,9 @@ typedef struct lzc_decoding {
 } lzc_decoding;
 
 #define LZC_DECODE_PAD 16
-#define LZC_DECODE_HOLD 3 /* positions of the table `hold` */
+#define LZC_DECODE_HOLD 4  /* positions of the table `hold`, the last of which has, */
+#define LZC_DECODE_MIXED 4 /* where there are any, a set of the names of arrays that hold something else than objects  \
+                            */
 
 typedef enum lzc_progress { LZC_DECODED, LZC_PAUSED, LZC_FAILED } lzc_progress;
 

@@ -40,6 +40,13 @@ static lzc_progress read_piece(lua_State *L, lzc_call *box, int n, int hold)
     if (!lzc_decode_piece(L, &box->decoding, hold))
         return LZC_PAUSED;
     progress = lzc_json_step(L, &box->decoding, hold, 0);
+    if (progress == LZC_DECODED) {
+        lua_getfield(L, top + 2, "data");
+        if (!lua_isnil(L, -1)) { /* the last one counts, and the first was read */
+            lua_pushliteral(L, "it has its data twice");
+            progress = LZC_FAILED;
+        }
+    }
     if (progress == LZC_FAILED)
         lua_replace(L, top + 1);
     lua_settop(L, top + 1);

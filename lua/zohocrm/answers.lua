@@ -21,12 +21,14 @@ function M.list(answer, key)
     return {}
   end
   local list = type(answer.body) == "table" and answer.body[key]
-  if is_array(list) then
+  local mixed = answer.mixed and answer.mixed[key] -- a null among them, say, behind which # would not look
+  if is_array(list) and not mixed then
     return list
   end
   return nil, errors.new(answer.context, {
     kind = "protocol", status = answer.status, attempts = answer.attempts,
-    message = ("the answer has no array '%s'"):format(key),
+    message = (mixed and "the array '%s' of the answer has an element that is no object"
+      or "the answer has no array '%s'"):format(key),
   })
 end
 
