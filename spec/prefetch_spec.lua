@@ -330,7 +330,7 @@ describe("pages ahead", function()
       local crm = client()
       local list, err = ids(crm.Leads:each { fields = "id", page = 10 })
       assert.equal(400, #list)
-      assert.same({ page_token = "T12", delivered = 400 }, err.resume)
+      assert.same({ page_token = "T12", delivered = 400, last = "97800" }, err.resume)
       faults:script { reply { body = page_of(12, 200, 2600, "T13") }, reply { body = page_of(13, 200, 2600) } }
       list, err = ids(crm.Leads:each { fields = "id", resume = err.resume, limit = 500 })
       assert.is_nil(err)
@@ -352,6 +352,54 @@ describe("pages ahead", function()
       faults:script { reply { body = page_of(1, 200, 400) }, reply { body = page_of(2, 200, 400) } }
       list = ids(crm.Leads:each { fields = "id", resume = { after = "99700" } })
       assert.same(numbers(301, 400), list)
+    end)
+
+    it("of a walk that fails again before anything new came are passed over all the same", function()
+      local crm, boom = client(), reply { status = 500, body = '{"message":"boom"}' }
+      local moved = page_of(2, 10, 30):gsub('"99989"', '"99990"', 1)
+      faults:script { reply { body = page_of(1, 10, 30) }, reply { body = moved } }
+      local _, err = ids(crm.Leads:each { fields = "id", per_page = 10, prefetch = 0 })
+      for _ = 1, 2 do
+        assert.same({ page = 2, delivered = 10, skip = { "99990" } }, err.resume)
+        faults:script { boom }
+        _, err = ids(crm.Leads:each { fields = "id", per_page = 10, prefetch = 0, resume = err.resume })
+        assert.equal("server", err.kind)
+      end
+      faults:script { reply { body = moved }, boom }
+      local list, last = ids(crm.Leads:each { fields = "id", per_page = 10, prefetch = 0, resume = err.resume })
+      assert.equal(9, #list)
+      assert.same({ page = 3, delivered = 19 }, last.resume)
+    end)
+
+    it("of a walk that began anew are passed over however often it fails", function()
+      local crm, boom = client(), reply { status = 500, body = '{"message":"boom"}' }
+      faults:script { boom }
+      local resume = { after = "99985", delivered = 15 }
+      local list, err = ids(crm.Leads:each { fields = "id", per_page = 10, prefetch = 0, resume = resume })
+      assert.same({}, list)
+      assert.same({ page = 1, after = "99985", delivered = 15 }, err.resume)
+      faults:script { reply { body = page_of(1, 10, 40) }, boom }
+      list, err = ids(crm.Leads:each { fields = "id", per_page = 10, prefetch = 0, resume = err.resume })
+      assert.same({}, list)
+      assert.same({ page = 2, after = "99985", delivered = 15 }, err.resume)
+      faults:script { reply { body = page_of(2, 10, 40) }, boom }
+      list, err = ids(crm.Leads:each { fields = "id", per_page = 10, prefetch = 0, resume = err.resume })
+      assert.same(numbers(16, 20), list)
+      assert.same({ page = 3, after = "99980", delivered = 20 }, err.resume)
+      faults:script { reply { body = page_of(3, 10, 40) }, reply { body = page_of(4, 10, 40) } }
+      assert.same(numbers(21, 40), (ids(crm.Leads:each { fields = "id", per_page = 10, resume = err.resume })))
+    end)
+
+    it("by a token that is dead when the walk is taken up begin anew", function()
+      local expired = reply { status = 400, body = '{"code":"EXPIRED_VALUE","details":{},"message":"Page token expired","status":"error"}' }
+      local crm = client()
+      faults:script { expired }
+      local list, err = ids(crm.Leads:each { fields = "id", resume = { page_token = "T12", delivered = 400, last = "99600" } })
+      assert.same({}, list)
+      assert.same({ after = "99600", delivered = 400 }, err.resume)
+      assert.matches("400 records were delivered before; the option resume = err%.resume goes on from there", tostring(err))
+      faults:script { reply { body = page_of(1, 200, 600) }, reply { body = page_of(2, 200, 600) }, reply { body = page_of(3, 200, 600) } }
+      assert.same(numbers(401, 600), (ids(crm.Leads:each { fields = "id", resume = err.resume })))
     end)
 
     it("by a token that expires again, before anything new came, begin where the first one did", function()

@@ -3,6 +3,7 @@ local answered_call = require("spec.support.answered")
 local core = require("zohocrm.core")
 local fault_server = require("spec.support.fault_server")
 local random_json = require("spec.support.random_json")
+local walks = require("zohocrm.walk")
 local zohocrm = require("zohocrm")
 
 local SEED = tonumber(os.getenv("SPEC_SEED") or "") or os.time()
@@ -121,6 +122,7 @@ describe("a page taken in pieces (SPEC_SEED=" .. SEED .. ")", function()
     local cases = {
       { '{"id":}', "it is not JSON %(no value, byte %d+%)" }, { "7", "its data is no list of records %(byte %d+%)" },
       { "null", "its data is no list of records %(byte %d+%)" }, { '{"id":"\255"}', "it is not UTF%-8 %(byte %d+%)" },
+      { "nul", "it is not JSON %(no value, byte %d+%)" }, { "", "it is not JSON %(no value, byte %d+%)" },
     }
     for _, case in ipairs(cases) do
       local list, sizes, problem, excerpt = read(page(records(1, 20) .. "," .. case[1] .. "," .. records(21, 40)), 4)
@@ -132,6 +134,12 @@ describe("a page taken in pieces (SPEC_SEED=" .. SEED .. ")", function()
     local list, _, problem = read('{"data":[' .. records(1, 8) .. '],"x":tru,"y":[],"info":{"more_records":true}}', 3)
     assert.equal(6, #list) -- the last ones are read with what follows them
     assert.matches("^it is not JSON %(no value, byte %d+%)$", problem)
+    list, _, problem = read('{"data":[' .. records(1, 8) .. ',],"info":{"more_records":true}}', 3)
+    assert.equal(6, #list)
+    assert.matches("^it is not JSON %(no value, byte %d+%)$", problem)
+    list, _, problem = read('{"data":[' .. records(1, 8) .. '],"data":[' .. record(9) .. '],"info":{"more_records":true}}', 3)
+    assert.equal(6, #list)
+    assert.equal("it has its data twice", problem)
   end)
 
   it("is the page, of random records and pieces", function()
@@ -203,6 +211,59 @@ describe("a walk that reads pages in pieces", function()
     assert.same(numbers(81, 180), list)
   end)
 
+  it("has no records of what is none, and says so, in any order and by whole pages, too", function()
+    local wrong = "the array 'data' of the answer has an element that is no object"
+    for _, odd in ipairs { "null", "7", '"id"', "[]", "true" } do
+      for i, texts in ipairs { { records(1, 5), odd }, { odd, records(1, 5) }, { records(3, 5), odd, records(1, 2) }, { odd } } do
+        local body = page(table.concat(texts, ","))
+        local function refused(f, how)
+          faults:script { reply { body = body } }
+          local list = {}
+          local fine, given, err = pcall(f, list)
+          if fine then assert.is_nil(given) else err = given end
+          assert.same({ "protocol", 200, 1 }, { err.kind, err.status, err.attempts })
+          assert.matches(how or wrong, err.message)
+          return list
+        end
+        refused(function() return crm.Leads:list { fields = "Last_Name" } end)
+        refused(function() return crm.Leads:search { word = "some" } end)
+        refused(function() return crm.Leads:all { fields = "Last_Name" } end)
+        refused(function() for _ in crm.Leads:pages { fields = "Last_Name" } do error("a page") end end)
+        for _, order in ipairs { "Modified_Time", "Created_Time" } do
+          refused(function() for _ in crm.Leads:each { fields = "Last_Name", sort_by = order } do error("a record") end end)
+        end
+        local list = refused(function(list)
+          for lead in crm.Leads:each { fields = "Last_Name" } do list[#list + 1] = lead.id end
+        end)
+        assert.same({}, list, i) -- they stand in one piece with it
+      end
+    end
+    faults:script { reply { body = page(records(81, 100) .. ",null") } }
+    local list = {}
+    local err = collect(list, {})
+    assert.same(numbers(85, 100), list)
+    assert.matches("its data is no list of records", tostring(err))
+    assert.same({ delivered = 16, page = 1, skip = numbers(85, 100) }, err.resume)
+  end)
+
+  it("may have arrays of other things beside its records", function()
+    local body = ('{"data":[%s],"other":[null,1],"info":{"more_records":false}}'):format(records(1, 3))
+    faults:script { reply { body = body } }
+    assert.equal(3, #assert(crm.Leads:list { fields = "Last_Name" }))
+  end)
+
+  it("may have records without ids, or with ids that are numbers", function()
+    for _, o in ipairs { {}, { sort_by = "Modified_Time" }, { resume = { after = "50" } }, { resume = { page = 1, skip = { "50" } } } } do
+      faults:script {
+        reply { body = page('{"id":9},{"x":1},{"id":8}', '"more_records":true') }, reply { body = page('{"id":7},{"x":2}') },
+      }
+      local count = 0
+      o.fields, o.prefetch = "Last_Name", 0
+      for lead in crm.Leads:each(o) do count = count + (lead.x or 0) + 1 end
+      assert.equal(8, count)
+    end
+  end)
+
   it("ends at the limit, and reads no further", function()
     local broken = page(records(121, 140) .. ",{", '"more_records":true')
     faults:script { reply { body = broken } }
@@ -223,6 +284,48 @@ describe("a walk that reads pages in pieces", function()
       assert.same(numbers(91, 140), list)
       assert.equal(3, #faults:received())
     end
+  end)
+
+  it("does not ask for more because of a count that cannot be", function()
+    for _, count in ipairs { "0", "-7", "1e300", '"inf"', '"nan"', '"1"', "1", "16", "17", "null", "{}", "1e999" } do
+      local info = ('"more_records":true,"count":%s'):format(count)
+      faults:script {
+        reply { body = page(records(161, 200), info) }, reply { body = page(records(121, 160), info) },
+        reply { body = page(records(81, 120), info) }, reply { body = page(records(41, 80), info) },
+      }
+      local list = {}
+      assert.is_nil(collect(list, { limit = 80 }))
+      assert.same(numbers(121, 200), list)
+      -- one page more where the server says that it gave less than was asked for
+      assert.equal(count == "17" and 3 or 2, #faults:received(), count)
+    end
+  end)
+
+  it("says how many records it has handed out, not how many it has read", function()
+    faults:script { reply { body = page(records(101, 140)) } }
+    local walk = crm.Leads:each { fields = "Last_Name" }
+    assert.equal("zohocrm.Walk (0 records so far)", tostring(walk))
+    for i = 1, 40 do
+      walk()
+      assert.equal(("zohocrm.Walk (%d records so far)"):format(i), tostring(walk))
+      if i == 35 then break end
+    end
+    walk:close()
+    assert.equal("zohocrm.Walk (35 records so far)", tostring(walk))
+  end)
+
+  it("has delivered nothing of a page that an interruption kept from its reader", function()
+    local call = { ready = function() return true end, cancel = function() end }
+    local walk = walks.pages {
+      kind = "list", per_page = 2, limit = 100, concurrency = 3, delivered = 7, action = "list Leads", path = "/Leads", by_id = true,
+      descending = true, begin = function() return { call = call } end,
+      read = function() return { { id = "2" }, { id = "1" }, info = { more_records = true } } end,
+      poll = function() error("interrupted!", 0) end,
+    }
+    assert.has_error(walk, "interrupted!")
+    local fine, err = pcall(walk)
+    assert.same({ false, "cancelled", 7 }, { fine, err.kind, err.delivered })
+    assert.equal("zohocrm.Walk (0 records so far)", tostring(walk))
   end)
 
   it("gives nothing more once it is closed", function()

@@ -265,6 +265,7 @@ local resume_rules = {
   page_token = { kind = "string" },
   skip = { kind = "array" },
   after = { kind = "id" },
+  last = { kind = "id" },
 }
 
 local function is_search(o)
@@ -306,7 +307,7 @@ local function plan(self, call, o, ...)
   local first = describe(self, checked)
   return {
     kind = searching and "search" or "list", per_page = size, page = tonumber(resume.page),
-    page_token = resume.page_token, skip = resume.skip, after = resume.after, delivered = delivered,
+    page_token = resume.page_token, skip = resume.skip, after = resume.after, last = resume.last, delivered = delivered,
     limit = math.max((limit or math.huge) - delivered, 0), prefetch = prefetch, concurrency = client.concurrency,
     by_id = (checked.sort_by or "id") == "id" and not checked.cvid, descending = checked.sort_order ~= "asc",
     resumable = call ~= "all", action = first.action, path = "/" .. table.concat(first.path, "/"),
@@ -337,7 +338,9 @@ function Module:pages(o, ...)
 end
 
 --- Walks all records lazily: `for lead in crm.Leads:each{ fields = … } do`. Raises a zohocrm.Error when a page
---- cannot be had.
+--- cannot be had. In the order of ids, records are handed out while their page is read, a few at a time: where it turns
+--- out not to be JSON further on, the error comes behind the records that stood before the fault, and `err.resume` goes
+--- on behind them. `pages` has whole pages only.
 ---@param o table|string see `pages`
 ---@param ... nil nothing: options stand in the table
 ---@return zohocrm.Walk

@@ -5,7 +5,7 @@
 local host = require "zohocrm.host"
 local id_range = require "zohocrm.id_range"
 local transport = require "zohocrm.transport"
-local walk = require "zohocrm.walk"
+local walk_errors = require "zohocrm.walk_errors"
 
 local M = {}
 
@@ -318,7 +318,7 @@ local function fail(self, err)
   else
     err.resume.ranges, err.resume.highest = ranges, self.highest
   end
-  walk.tell_delivered(err, true)
+  walk_errors.tell_delivered(err, true)
   self.failure = err
 end
 
@@ -370,12 +370,11 @@ local function next_page(self)
   for i = #page, self.plan.limit - self.delivered + 1, -1 do
     page[i] = nil
   end
-  self.delivered = self.delivered + #page
   poll(self) -- what was asked just now leaves before the caller gets to work
   return page[1] and page or nil
 end
 
-local turn_page = walk.exclusive(function(self)
+local turn_page = walk_errors.exclusive(function(self)
   self.page = nil
   local page, err = next_page(self)
   self.position = 0

@@ -3,7 +3,7 @@
 --- twice, and none is missed while others are created or deleted (reference 6.2, `id > last`).
 
 local check = require "zohocrm.check"
-local coql = require "zohocrm.coql"
+local coql = require "zohocrm.coql_builder"
 local errors = require "zohocrm.errors"
 local expression = require "zohocrm.expression"
 local id_range = require "zohocrm.id_range"
@@ -171,7 +171,8 @@ local function plan(client, module, o)
       end
       return check.reading(client, module, action, checked, { fields = names, condition = where, language = "coql" })
     end,
-    action = action, path = "/crm/v8/coql", poll = client.poll, client = client, limit = left, delivered = delivered,
+    action = action, method = "POST", path = "/crm/v8/coql", poll = client.poll, client = client, limit = left,
+    delivered = delivered,
     parallel = math.min(count, client.concurrency), after = check_id(resume.after, "scan: resume: after"),
     ranges = resume.ranges and read_ranges(resume.ranges), highest = check_id(resume.highest, "scan: resume: highest"),
     rows = math.max(math.min(left, query.ROWS), 1),
@@ -196,7 +197,7 @@ end
 local function sequential(scan)
   return walk.each {
     kind = "plain", per_page = scan.rows, by_id = true, descending = false, chained = true, resumable = true,
-    may_end = true, method = "POST", client = scan.client,
+    may_end = true, method = scan.method, client = scan.client,
     pager = setmetatable({ more = true, last = scan.after or "" }, After), after = scan.after,
     delivered = scan.delivered, limit = scan.limit, concurrency = scan.client.concurrency, action = scan.action,
     path = scan.path, poll = scan.poll, check = scan.check,

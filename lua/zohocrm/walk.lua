@@ -7,21 +7,12 @@
 --- known.
 
 local core = require "zohocrm.core"
-local errors = require "zohocrm.errors"
 local host = require "zohocrm.host"
 local transport = require "zohocrm.transport"
+local walk_errors = require "zohocrm.walk_errors"
 local walk_ids = require "zohocrm.walk_ids"
 
 local M = {}
-
-local reasons = {
-  limit = { kind = "invalid", message = "a search reaches its first 2,000 records only",
-    advice = "narrow the criteria, or list the module" },
-  reach = { kind = "invalid", message = "limit and offset reach the first 100,000 rows of a query only",
-    advice = "narrow the query, or read the module by crm.Leads:scan, which has no such end" },
-  no_token = { kind = "protocol",
-    message = "the server says that there are more records, but gave no page_token to reach them by" },
-}
 
 -- Records between two glances at the network, while the caller works through a page: handshakes go on, and what has
 -- come is taken off the wire.
@@ -45,29 +36,13 @@ local NOTHING = {}
 ---@class zohocrm.Walk
 local Walk = {}
 
-local function shown(self)
-  return ("zohocrm.Walk (%d records so far)"):format(self.delivered)
+-- How many records of the page that is read one by one are still to be.
+local function unread(self)
+  return math.max(#self.page - (self.position or #self.page), 0)
 end
 
---- Lets a walk be read by one at a time, and no more once an error (an interruption, say) has broken that off: it has
---- cost the page that was being taken, and going on would leave it out. Two tasks that share a walk would take each
---- other's pages.
----@param read fun(self: table): table?, zohocrm.Error?
----@return fun(self: table): table?, zohocrm.Error?
-function M.exclusive(read)
-  return function(self)
-    local plan = self.plan
-    if self.reading and not self.closed then
-      return nil, self.failure or errors.new({ action = plan.action, method = "GET", path = plan.path }, {
-        kind = "cancelled", delivered = self.delivered + plan.delivered,
-        message = "the walk is being read by another task, or an error has broken it off",
-      })
-    end
-    self.reading = true
-    local page, err = read(self)
-    self.reading = false
-    return page, err
-  end
+local function shown(self)
+  return ("zohocrm.Walk (%d records so far)"):format(self.delivered - unread(self))
 end
 
 -- Gives up the requests that are under way.
@@ -91,6 +66,7 @@ end
 
 --- Ends the walk: it gives nothing more, and what is under way is cancelled. Twice is harmless.
 function Walk:close()
+  self.delivered = self.delivered - unread(self)
   self.closed, self.page, self.arrived = true, NOTHING, {}
   cancel_asked(self)
   drop_rows(self)
@@ -118,18 +94,9 @@ end
 
 local function ask(self, name, value)
   self.by_token = name == "page_token" or self.plan.chained
-  self.asked[#self.asked + 1] = { name = name, value = value, pending = self.plan.begin(name, value) }
-end
-
---- Adds to what an error says how many records came before it, and how to go on if there were any.
----@param err zohocrm.Error with `delivered`
----@param resumable any whether the caller can use err.resume
-function M.tell_delivered(err, resumable)
-  local told = ("%d records were delivered before"):format(err.delivered)
-  if resumable and err.delivered > 0 then
-    told = told .. "; the option resume = err.resume goes on from there"
-  end
-  err.advice = err.advice and err.advice .. "; " .. told or told
+  local given = not self.begun and self.plan.skip or nil
+  self.begun = true
+  self.asked[#self.asked + 1] = { name = name, value = value, given = given, pending = self.plan.begin(name, value) }
 end
 
 -- Ends the walk with an error, once the pages that came before were handed out. `slot`: the page that it is about.
@@ -138,47 +105,13 @@ local function fail(self, err, slot)
   cancel_asked(self)
 end
 
--- The error of the walk, with what its caller needs to go on.
-local function failure_of(self)
-  local err, slot, plan = self.failure, self.failed, self.plan
-  if self.told then
-    return err
-  end
-  self.told = true
-  err.delivered = self.delivered + plan.delivered
-  if slot and err.code == "EXPIRED_VALUE" then
-    -- the token is dead: only from the beginning, passing over what came before
-    local after = self.last_id
-    if plan.after and not (after and walk_ids.is_past(after, plan.after, plan.descending)) then
-      after = plan.after
-    end
-    err.resume = after and plan.by_id and { after = after, delivered = err.delivered } or nil
-    err.advice = err.resume and plan.resumable and "page tokens live for 24 hours" or err.advice
-  elseif slot then
-    err.resume = { delivered = err.delivered, skip = slot.skip }
-    err.resume[slot.name] = slot.value ~= "" and slot.value or nil -- "": from the beginning
-  end
-  M.tell_delivered(err, err.resume and plan.resumable)
-  return err
-end
-
 -- How many records have come, where a page that was not read to its end is taken at its word.
 local function reckoned(self)
-  local count = self.delivered
+  local count = self.counted
   for _, entry in ipairs(self.arrived) do
     count = count + entry.size
   end
   return self.rows and count + math.max(self.size - self.seen, 0) or count
-end
-
--- What errors say of the request.
-local function context_of(self)
-  return { action = self.plan.action, method = self.plan.method or "GET", path = self.plan.path }
-end
-
--- The error of a walk whose list has changed under it.
-local function changed(self, how)
-  return errors.new(context_of(self), { kind = "conflict", message = "the list changed during the walk: " .. how })
 end
 
 -- Lets the core have a look at the network.
@@ -198,6 +131,12 @@ local function hurry(self, slot)
   end
 end
 
+-- How many records a page that was not read to its end says that it has, where that can be.
+local function said_size(self, page)
+  local count, most = page.info.count, self.plan.per_page
+  return type(count) == "number" and count > #page and count < most and count or most
+end
+
 -- Takes the answer of the first page that was asked.
 local function take(self)
   local slot = table.remove(self.asked, 1)
@@ -214,13 +153,13 @@ local function take(self)
   end
   local more, token = page.info.more_records == true, page.info.next_page_token
   if self.promised and not page[1] and not more and not self.plan.may_end then
-    return fail(self, changed(self, "there are no more records where more were promised"), slot)
+    return fail(self, walk_errors.changed(self, "there are no more records where more were promised"), slot)
   end
   self.promised = more
   self.pager:feed(more, token, page)
   if page[1] then
     self.useful = self.useful + 1
-    local size = left and (tonumber(page.info.count) or self.plan.per_page) or #page
+    local size = left and said_size(self, page) or #page
     self.arrived[#self.arrived + 1] = { page = page, slot = slot, left = left, size = size }
   end
   local unfit = self.plan.chained and page[1] and self.asked[1] and self.asked[1].value ~= page[#page].id
@@ -244,14 +183,14 @@ local function complete(self, entry)
   end
 end
 
--- Counts records that are handed out now, at most as many as are wanted.
+-- Counts records that are to be handed out, at most as many as are wanted.
 local function reckon(self, records)
   local limit = self.plan.limit
-  for i = #records, limit - self.delivered + 1, -1 do
+  for i = #records, limit - self.counted + 1, -1 do
     records[i] = nil
   end
-  self.delivered = self.delivered + #records
-  if self.delivered >= limit then
+  self.counted = self.counted + #records
+  if self.counted >= limit then
     cancel_asked(self)
     drop_rows(self)
   end
@@ -266,7 +205,7 @@ local function hand_out(self)
     slot.skip = not err and walk_ids.find_doubles(self, page) or nil
     if err or slot.skip then
       self.arrived = {}
-      return fail(self, err or changed(self, ("record %s came twice"):format(slot.skip[1])), slot)
+      return fail(self, err or walk_errors.changed(self, ("record %s came twice"):format(slot.skip[1])), slot)
     end
   end
   self.ids, self.slot, self.size, self.rows = {}, slot, entry.size, entry.left and slot.pending or nil
@@ -283,12 +222,15 @@ end
 local function read_rows(self)
   if self.seen % POLL_EVERY == 0 then
     glance(self)
+    if not self.rows then -- closed meanwhile
+      return nil
+    end
   end
   local records, err = transport.rows(self.rows, PIECE)
   if err then
     self.arrived, self.rows, self.slot.skip = {}, nil, walk_ids.noted(self)
     fail(self, err, self.slot)
-    return nil, failure_of(self)
+    return nil, walk_errors.failure_of(self)
   elseif not records then
     self.rows = nil
     return nil
@@ -306,10 +248,7 @@ local function next_request(self)
   end
   local name, value = self.pager:next()
   if not name and value and #self.arrived == 0 then
-    local reason = reasons[value]
-    fail(self, errors.new(context_of(self), {
-      kind = reason.kind, message = reason.message, advice = reason.advice,
-    }))
+    fail(self, walk_errors.unreachable(self, value))
   end
   return name, name and value
 end
@@ -354,7 +293,7 @@ local function read_page(self)
         break
       end
       if self.failure then
-        return nil, failure_of(self)
+        return nil, walk_errors.failure_of(self)
       end
       if not self.asked[1] then
         return nil
@@ -376,7 +315,7 @@ local function read_page(self)
 end
 
 -- To read records from: a page, or a piece of one.
-local turn_page = M.exclusive(function(self)
+local turn_page = walk_errors.exclusive(function(self)
   self.page, self.position = NOTHING, 0
   local page, err
   if self.rows then
@@ -389,12 +328,12 @@ local turn_page = M.exclusive(function(self)
   return page, err
 end)
 
-local next_page = M.exclusive(read_page)
+local next_page = walk_errors.exclusive(read_page)
 
 local function start(plan, meta)
   local walk = setmetatable({
     plan = plan, pager = plan.pager or core.pager(plan.kind, plan.per_page, plan.page, plan.page_token),
-    asked = {}, arrived = {}, page = NOTHING, ids = {}, skip = {}, useful = 0, delivered = 0,
+    asked = {}, arrived = {}, page = NOTHING, ids = {}, skip = {}, useful = 0, counted = 0, delivered = 0,
   }, meta)
   for _, id in ipairs(plan.skip or {}) do
     walk.skip[id] = true
@@ -419,6 +358,7 @@ end
 ---@field delivered integer records that a resumed walk gave before
 ---@field skip string[]|nil ids on the first page that it gave before
 ---@field after string|nil the last id that it gave, when it has to begin anew
+---@field last string|nil … when it has a page_token, which may have expired
 ---@field check (fun(): true?, zohocrm.Error?)|nil asked before the first page
 ---@field by_id boolean the list is in the order of ids
 ---@field descending boolean … the highest first
@@ -441,7 +381,15 @@ local by_page = metatable(function(self)
 end)
 
 local by_record = metatable(function(self)
-  local position = self.position + 1
+  local position = self.position
+  if position % BREATHE_EVERY == 0 and position > 0 then -- before a record is taken: an error here must not cost it
+    host.breathe()
+    if position % POLL_EVERY == 0 then
+      glance(self)
+    end
+    position = self.position -- other tasks may have read meanwhile
+  end
+  position = position + 1
   local record = self.page[position]
   if record == nil then
     local page, err = turn_page(self)
@@ -451,12 +399,6 @@ local by_record = metatable(function(self)
     position, record = 1, page and page[1]
   end
   self.position = position
-  if position % BREATHE_EVERY == 0 then
-    host.breathe()
-    if position % POLL_EVERY == 0 then
-      glance(self)
-    end
-  end
   return record
 end)
 

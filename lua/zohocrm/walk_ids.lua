@@ -14,6 +14,21 @@ function M.is_past(id, last, descending)
   return id ~= last and (id < last) == descending
 end
 
+--- The id that comes last in the order of the list.
+---@param plan zohocrm.WalkPlan
+---@param ids (string|nil)[] of three places
+---@return string|nil
+function M.latest(plan, ids)
+  local latest
+  for i = 1, 3 do
+    local id = ids[i]
+    if id and not (latest and M.is_past(latest, id, plan.descending)) then
+      latest = id
+    end
+  end
+  return latest
+end
+
 --- Drops from a page what the walk that is resumed here had delivered.
 ---@param walk table `skip`, a set of ids, and `plan`, see `zohocrm.WalkPlan`
 ---@param page table[]
@@ -23,7 +38,8 @@ function M.drop_delivered(walk, page)
     local record = page[i]
     local id = record.id
     page[i] = nil
-    if not (id and (walk.skip[id] or (plan.after and not M.is_past(id, plan.after, plan.descending)))) then
+    if not (type(id) == "string"
+      and (walk.skip[id] or (plan.after and not M.is_past(id, plan.after, plan.descending)))) then
       kept = kept + 1
       page[kept] = record
     end
@@ -37,7 +53,7 @@ end
 ---@return boolean
 function M.may_repeat(walk, page)
   local first, plan = page[1].id, walk.plan
-  return walk.last_id ~= nil and first ~= nil
+  return walk.last_id ~= nil and type(first) == "string"
     and not (plan.by_id and M.is_past(first, walk.last_id, plan.descending))
 end
 
@@ -52,7 +68,8 @@ function M.note(walk, records)
     list[i] = type(id) == "string" and id or ""
   end
   ids[#ids + 1] = table.concat(list, ",")
-  walk.last_id = records[#records].id or walk.last_id
+  local last = list[#list]
+  walk.last_id = last ~= "" and last or walk.last_id
 end
 
 --- The ids of the page at hand, as far as it was noted.
@@ -64,6 +81,23 @@ function M.noted(walk)
     list[#list + 1] = id
   end
   return list
+end
+
+--- Two lists of ids as one.
+---@param first string[]|nil
+---@param second string[]|nil
+---@return string[]|nil
+function M.joined(first, second)
+  if not (first and second) then
+    return first or second
+  end
+  local all = {}
+  for _, list in ipairs { first, second } do
+    for _, id in ipairs(list) do
+      all[#all + 1] = id
+    end
+  end
+  return all
 end
 
 --- The ids that stood on the page before already: the list has moved under the walk.
