@@ -256,7 +256,7 @@ describe("the sandbox's parsers", function()
     local parsers = loads("zohocrm.sandbox.criteria", "zohocrm.sandbox.coql.parser", "zohocrm.sandbox.conditions", "zohocrm.sandbox.coql.plan")
     assert.is_true(#parsers > 8)
     for _, name in ipairs(parsers) do assert.matches("^zohocrm%.sandbox%.", name) end
-    local builders = loads("zohocrm.criteria", "zohocrm.coql")
+    local builders = loads("zohocrm.criteria", "zohocrm.coql_builder")
     assert.is_true(#builders > 8)
     for _, name in ipairs(builders) do assert.is_nil(name:find("sandbox", 1, true), name) end
   end)
