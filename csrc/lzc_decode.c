@@ -15,7 +15,7 @@
 #define BYTES_PER_GUESS 16 /* guesses at the sizes of arrays take no more than a position for so many bytes of text */
 
 /* Positions in the table `hold`. */
-enum { HOLD_ROOT = 1, HOLD_KEY, HOLD_ARRAY, HOLD_MIXED };
+enum { HOLD_ROOT = 1, HOLD_KEY, HOLD_ARRAY, HOLD_MIXED = LZC_DECODE_MIXED };
 
 enum { PHASE_START, PHASE_FIRST_KEY, PHASE_KEY, PHASE_ELEMENT, PHASE_AFTER_VALUE, PHASE_DONE };
 

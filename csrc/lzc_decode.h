@@ -26,9 +26,10 @@ typedef struct lzc_decoding {
 } lzc_decoding;
 
 #define LZC_DECODE_PAD 16
-#define LZC_DECODE_HOLD 4  /* positions of the table `hold`, the last of which has, */
-#define LZC_DECODE_MIXED 4 /* where there are any, a set of the names of arrays that hold something else than objects  \
-                            */
+/* Positions of the table `hold`, and the one of a set of the names of arrays that hold something else than objects,
+ * which is there where there are any. */
+#define LZC_DECODE_HOLD 4
+#define LZC_DECODE_MIXED 4
 
 typedef enum lzc_progress { LZC_DECODED, LZC_PAUSED, LZC_FAILED } lzc_progress;
 
