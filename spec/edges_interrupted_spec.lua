@@ -108,10 +108,14 @@ describe("interrupted,", function()
       end)
     end
 
-    it("a walk loses no page unseen", function()
+    local walks = {
+      { "a walk", function() return crm.Leads:each { fields = "id" } end },
+      { "a parallel scan", function() return crm.Leads:scan { fields = "id", parallel = 3 } end },
+    }
+    for _, one in ipairs(walks) do it(one[1] .. " loses no record unseen", function()
       local lost, after, came = 0, 1, true
       while came do
-        local walk, seen = crm.Leads:each { fields = "id" }, 0
+        local walk, seen = one[2](), 0
         came = interrupted(after, function()
           for _ in walk do seen = seen + 1 end
         end)
@@ -132,7 +136,7 @@ describe("interrupted,", function()
         after = after + math.ceil(149 * 149 / random_json.rounds(149))
       end
       assert.is_true(lost > 0)
-    end)
+    end) end
   end)
 
   it("two tasks cannot read one walk at once: the second is told", function()

@@ -6,11 +6,9 @@ local host = require "zohocrm.host"
 local id_range = require "zohocrm.id_range"
 local transport = require "zohocrm.transport"
 local walk_errors = require "zohocrm.walk_errors"
+local walk_reading = require "zohocrm.walk_reading"
 
 local M = {}
-
--- Records between two glances at the network, and at the time, see `zohocrm.walk`.
-local POLL_EVERY, BREATHE_EVERY = 64, 8
 
 -- A range is worth splitting when it is likely to have so many more calls ahead.
 local CALLS_WORTH = 1.5
@@ -49,7 +47,8 @@ end
 --- Ends the scan: it gives nothing more, and what is under way is cancelled. Twice is harmless.
 function Scan:close()
   cancel_all(self)
-  self.closed, self.page, self.arrived, self.ranges = true, nil, {}, {}
+  self.delivered = self.delivered - walk_reading.unread(self)
+  self.closed, self.page, self.arrived, self.ranges = true, walk_reading.NOTHING, {}, {}
 end
 
 -- Lets libcurl do what it can just now, but in a step of a frame loop, which sees to that by itself.
@@ -374,39 +373,13 @@ local function next_page(self)
   return page[1] and page or nil
 end
 
-local turn_page = walk_errors.exclusive(function(self)
-  self.page = nil
-  local page, err = next_page(self)
-  self.position = 0
-  self.page = page
-  return page, err
-end)
-
-local meta = { __name = "zohocrm.Walk", __index = Scan, __close = Scan.close }
-
-function meta:__tostring()
-  return ("zohocrm.Walk (%d records so far)"):format(self.delivered)
+local function glance(self)
+  if not self.failure then
+    look(self)
+  end
 end
 
-function meta:__call()
-  local position = self.position + 1
-  local record = self.page and self.page[position]
-  if record == nil then
-    local page, err = turn_page(self)
-    if err then
-      error(err, 0)
-    end
-    position, record = 1, page and page[1]
-  end
-  self.position = position
-  if position % BREATHE_EVERY == 0 then
-    host.breathe()
-    if position % POLL_EVERY == 0 and not self.failure then
-      look(self)
-    end
-  end
-  return record
-end
+local meta = walk_reading.metatable(Scan, walk_reading.by_record(walk_reading.turning(next_page), glance))
 
 --- Every record.
 ---@param scan table `check()`, `ask(range, rows, descending)`, `read(pending)`, `limit`, `rows`, `parallel`,
@@ -415,7 +388,7 @@ end
 function M.each(scan)
   local self = setmetatable({
     plan = scan, ranges = {}, highest = scan.highest, arrived = {}, counted = 0, delivered = 0, position = 0,
-    turns = 0, fullest = 0, rich = 0, poor = 0,
+    page = walk_reading.NOTHING, turns = 0, fullest = 0, rich = 0, poor = 0,
   }, meta)
   return self, nil, nil, self
 end

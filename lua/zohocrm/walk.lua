@@ -11,39 +11,21 @@ local host = require "zohocrm.host"
 local transport = require "zohocrm.transport"
 local walk_errors = require "zohocrm.walk_errors"
 local walk_ids = require "zohocrm.walk_ids"
+local walk_reading = require "zohocrm.walk_reading"
 
 local M = {}
 
--- Records between two glances at the network, while the caller works through a page: handshakes go on, and what has
--- come is taken off the wire.
-local POLL_EVERY = 64
-
 -- Records that are decoded at once where they are handed out one by one: so that few are alive at a time. A multiple of
--- these makes POLL_EVERY.
+-- these makes walk_reading.POLL_EVERY.
 local PIECE = 16
-
--- Records between two glances at the time, in a step of a frame loop.
-local BREATHE_EVERY = 8
 
 -- Seconds that it takes to put a request on its way: with less left of its time, a step of a frame loop does not begin.
 local ASKING = 0.0005
-
--- Stands for a page where there is none.
-local NOTHING = {}
 
 --- An iterator for the generic `for`; `close` ends it early (Lua 5.4 does so by itself when the loop is left;
 --- elsewhere the garbage collector cancels what is under way).
 ---@class zohocrm.Walk
 local Walk = {}
-
--- How many records of the page that is read one by one are still to be.
-local function unread(self)
-  return math.max(#self.page - (self.position or #self.page), 0)
-end
-
-local function shown(self)
-  return ("zohocrm.Walk (%d records so far)"):format(self.delivered - unread(self))
-end
 
 -- Gives up the requests that are under way.
 local function cancel_asked(self)
@@ -66,15 +48,10 @@ end
 
 --- Ends the walk: it gives nothing more, and what is under way is cancelled. Twice is harmless.
 function Walk:close()
-  self.delivered = self.delivered - unread(self)
-  self.closed, self.page, self.arrived = true, NOTHING, {}
+  self.delivered = self.delivered - walk_reading.unread(self)
+  self.closed, self.page, self.arrived = true, walk_reading.NOTHING, {}
   cancel_asked(self)
   drop_rows(self)
-end
-
--- The metatable of walks that hand out what `step` gives.
-local function metatable(step)
-  return { __name = "zohocrm.Walk", __index = Walk, __call = step, __close = Walk.close, __tostring = shown }
 end
 
 -- How many pages may be asked or wait beyond the one that is handed out.
@@ -220,7 +197,7 @@ end
 
 -- The next records of the page at hand; nil at its end, or nil and an error.
 local function read_rows(self)
-  if self.seen % POLL_EVERY == 0 then
+  if self.seen % walk_reading.POLL_EVERY == 0 then
     glance(self)
     if not self.rows then -- closed meanwhile
       return nil
@@ -315,8 +292,7 @@ local function read_page(self)
 end
 
 -- To read records from: a page, or a piece of one.
-local turn_page = walk_errors.exclusive(function(self)
-  self.page, self.position = NOTHING, 0
+local turn_page = walk_reading.turning(function(self)
   local page, err
   if self.rows then
     page, err = read_rows(self)
@@ -324,16 +300,18 @@ local turn_page = walk_errors.exclusive(function(self)
   if not page and not err then
     page, err = read_page(self)
   end
-  self.page = page or NOTHING
   return page, err
 end)
 
-local next_page = walk_errors.exclusive(read_page)
+local next_page = walk_reading.exclusive(read_page)
+
+local by_page = walk_reading.metatable(Walk, walk_reading.by_page(next_page))
+local by_record = walk_reading.metatable(Walk, walk_reading.by_record(turn_page, glance))
 
 local function start(plan, meta)
   local walk = setmetatable({
     plan = plan, pager = plan.pager or core.pager(plan.kind, plan.per_page, plan.page, plan.page_token),
-    asked = {}, arrived = {}, page = NOTHING, ids = {}, skip = {}, useful = 0, counted = 0, delivered = 0,
+    asked = {}, arrived = {}, page = walk_reading.NOTHING, ids = {}, skip = {}, useful = 0, counted = 0, delivered = 0,
   }, meta)
   for _, id in ipairs(plan.skip or {}) do
     walk.skip[id] = true
@@ -371,36 +349,6 @@ end
 ---@field begin fun(name: string, value: any): zohocrm.Pending asks with page or page_token
 ---@field read fun(pending: zohocrm.Pending, piece: integer?): table?, zohocrm.Error?, boolean? waits for the page, of
 --- which some records may be left where it may be read in pieces, see `transport.take`
-
-local by_page = metatable(function(self)
-  local page, err = next_page(self)
-  if err then
-    error(err, 0)
-  end
-  return page
-end)
-
-local by_record = metatable(function(self)
-  local position = self.position
-  if position % BREATHE_EVERY == 0 and position > 0 then -- before a record is taken: an error here must not cost it
-    host.breathe()
-    if position % POLL_EVERY == 0 then
-      glance(self)
-    end
-    position = self.position -- other tasks may have read meanwhile
-  end
-  position = position + 1
-  local record = self.page[position]
-  if record == nil then
-    local page, err = turn_page(self)
-    if err then
-      error(err, 0)
-    end
-    position, record = 1, page and page[1]
-  end
-  self.position = position
-  return record
-end)
 
 --- Every page. In a generic `for`: `for page in …`. Raises the error when a page cannot be had.
 ---@param plan zohocrm.WalkPlan

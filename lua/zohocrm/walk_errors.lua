@@ -37,6 +37,16 @@ function M.changed(walk, how)
   return errors.new(context_of(walk), { kind = "conflict", message = "the list changed during the walk: " .. how })
 end
 
+--- The error of who reads a walk where nobody may.
+---@param walk table
+---@return zohocrm.Error
+function M.broken_off(walk)
+  return errors.new(context_of(walk), {
+    kind = "cancelled", delivered = walk.delivered + walk.plan.delivered,
+    message = "the walk is being read by another task, or an error has broken it off",
+  })
+end
+
 --- Adds to what an error says how many records came before it, and how to go on if there were any.
 ---@param err zohocrm.Error with `delivered`
 ---@param resumable any whether the caller can use err.resume
@@ -82,27 +92,6 @@ function M.failure_of(walk)
   end
   M.tell_delivered(err, err.resume and plan.resumable)
   return err
-end
-
---- Lets a walk be read by one at a time, and no more once an error (an interruption, say) has broken that off: it has
---- cost the page that was being taken, and going on would leave it out. Two tasks that share a walk would take each
---- other's pages. What is read counts as `delivered` when it is handed over.
----@param read fun(walk: table): table?, zohocrm.Error?
----@return fun(walk: table): table?, zohocrm.Error?
-function M.exclusive(read)
-  return function(walk)
-    if walk.reading and not walk.closed then
-      return nil, errors.new(context_of(walk), {
-        kind = "cancelled", delivered = walk.delivered + walk.plan.delivered,
-        message = "the walk is being read by another task, or an error has broken it off",
-      })
-    end
-    walk.reading = true
-    local page, err = read(walk)
-    walk.delivered = walk.delivered + (page and #page or 0)
-    walk.reading = false -- last: an error up to here leaves a walk that gives nothing more
-    return page, err
-  end
 end
 
 return M
