@@ -58,7 +58,8 @@ function M.by_page(read)
   end
 end
 
---- What gives a walk's next record: from its `page`, behind `position`. It raises the error of a page that cannot be had.
+--- What gives a walk's next record, from its `page` behind `position`. It raises the error of a page that cannot be
+--- had.
 ---@param turn fun(walk: table): table?, zohocrm.Error? reads on where that page is at its end
 ---@param glance fun(walk: table) has a look at the network
 ---@return fun(walk: table): table?
