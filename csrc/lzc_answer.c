@@ -157,13 +157,13 @@ static void drop_hold(lua_State *L, const lzc_call *box)
     lua_pop(L, 1);
 }
 
-/* Tells, in the table on top, of arrays in a decoded answer that hold something else than objects. */
-static void set_mixed(lua_State *L)
+/* Tells, in the table on top, what is wrong with members of a decoded answer. */
+static void set_flaws(lua_State *L)
 {
     lua_getuservalue(L, 1);
     lua_rawgeti(L, -1, ANCHOR_HOLD);
-    lua_rawgeti(L, -1, LZC_DECODE_MIXED);
-    lua_setfield(L, -4, "mixed");
+    lua_rawgeti(L, -1, LZC_DECODE_FLAWS);
+    lua_setfield(L, -4, "flaws");
     lua_pop(L, 2);
 }
 
@@ -185,7 +185,7 @@ static bool set_body(lua_State *L, lzc_call *box, int piece)
         lua_setfield(L, -2, "body");
     } else if (decode_on(L, box, 0) == LZC_DECODED) {
         lua_setfield(L, -2, "body");
-        set_mixed(L);
+        set_flaws(L);
     } else {
         lua_setfield(L, -2, "problem");
         lzc_push_excerpt(L, call);
@@ -236,8 +236,8 @@ int lzc_call_page_end(lua_State *L)
 
 /* call:take(n) -> the answer, once:
  *   status, headers, body          when the server answered; body is absent when it was empty
- *   mixed                          where arrays that are values of body hold something else than objects (null, say):
- *                                  a set of their names
+ *   flaws                          what is wrong with members of body, where anything is: name -> "is there twice", or
+ *                                  "has an element that is no object" (null, say) of an array
  *   problem, excerpt               instead of body when it could not be decoded
  *   left                           where n was given, and body is a page whose `data` holds the first n records only:
  *                                  call:rows reads the others

@@ -15,7 +15,7 @@
 #define BYTES_PER_GUESS 16 /* guesses at the sizes of arrays take no more than a position for so many bytes of text */
 
 /* Positions in the table `hold`. */
-enum { HOLD_ROOT = 1, HOLD_KEY, HOLD_ARRAY, HOLD_MIXED = LZC_DECODE_MIXED };
+enum { HOLD_ROOT = 1, HOLD_KEY, HOLD_ARRAY, HOLD_FLAWS = LZC_DECODE_FLAWS };
 
 enum { PHASE_START, PHASE_FIRST_KEY, PHASE_KEY, PHASE_ELEMENT, PHASE_AFTER_VALUE, PHASE_DONE };
 
@@ -274,19 +274,37 @@ static got read_element(reader *r, slot *owner)
     return value;
 }
 
-/* The names of arrays that hold something else than objects are kept. */
-static void note_mixed(lua_State *L, int hold)
+/* Keeps what is wrong with a member of the document. key: stack index. */
+static void note_flaw(lua_State *L, int hold, int key, const char *flaw)
 {
-    lua_rawgeti(L, hold, HOLD_MIXED);
+    lua_rawgeti(L, hold, HOLD_FLAWS);
     if (lua_isnil(L, -1)) {
         lua_pop(L, 1);
         lua_createtable(L, 0, 1);
         lua_pushvalue(L, -1);
-        lua_rawseti(L, hold, HOLD_MIXED);
+        lua_rawseti(L, hold, HOLD_FLAWS);
     }
-    lua_rawgeti(L, hold, HOLD_KEY);
-    lua_pushboolean(L, 1);
+    lua_pushvalue(L, key);
+    lua_pushstring(L, flaw);
     lua_rawset(L, -3);
+    lua_pop(L, 1);
+}
+
+/* Sets a member of the document, whose key and value are on top, and pops them. The last one of a name counts. */
+static void set_member(lua_State *L, int hold, bool mixed)
+{
+    int key = lua_gettop(L) - 1;
+    lua_rawgeti(L, hold, HOLD_ROOT);
+    lua_pushvalue(L, key);
+    lua_rawget(L, -2);
+    bool twice = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+    if (twice)
+        note_flaw(L, hold, key, "is there twice");
+    else if (mixed)
+        note_flaw(L, hold, key, "has an element that is no object");
+    lua_insert(L, key);
+    lua_rawset(L, key);
     lua_pop(L, 1);
 }
 
@@ -324,15 +342,11 @@ static got step_element(reader *r, int hold)
     d->phase = PHASE_AFTER_VALUE;
     if (d->piece > 0)
         return GOT_VALUE;
-    if (d->mixed)
-        note_mixed(L, hold);
-    lua_rawgeti(L, hold, HOLD_ROOT);
     lua_rawgeti(L, hold, HOLD_KEY);
     lua_rawgeti(L, hold, HOLD_ARRAY);
     if (d->empty)
         mark_array(r);
-    lua_rawset(L, -3);
-    lua_pop(L, 1);
+    set_member(L, hold, d->mixed);
     return GOT_VALUE;
 }
 
@@ -372,12 +386,9 @@ static got step_member(reader *r, int hold)
         }
     }
     got value = lzc_read_value(r, found);
-    if (value == GOT_VALUE) {
-        lua_rawgeti(L, hold, HOLD_ROOT);
-        lua_insert(L, -3);
-        lua_rawset(L, -3);
-    }
-    if (value != GOT_FAULT)
+    if (value == GOT_VALUE)
+        set_member(L, hold, false);
+    else if (value == GOT_NULL)
         lua_pop(L, 1);
     r->d->phase = PHASE_AFTER_VALUE;
     return value;

@@ -26,10 +26,10 @@ typedef struct lzc_decoding {
 } lzc_decoding;
 
 #define LZC_DECODE_PAD 16
-/* Positions of the table `hold`, and the one of a set of the names of arrays that hold something else than objects,
- * which is there where there are any. */
+/* Positions of the table `hold`, and the one of what is wrong with members of the document though it is JSON, where
+ * there is anything: a table from their names to texts such as "is there twice". */
 #define LZC_DECODE_HOLD 4
-#define LZC_DECODE_MIXED 4
+#define LZC_DECODE_FLAWS 4
 
 typedef enum lzc_progress { LZC_DECODED, LZC_PAUSED, LZC_FAILED } lzc_progress;
 

@@ -65,6 +65,13 @@ describe("a program that walks a list", function()
     for _, use in ipairs(USES) do loaded_by('package.path = "" ' .. use[1] .. "\n", "./") end
   end)
 
+  it("finds its modules by another package.path, too, and leaves that as it is", function()
+    for _, use in ipairs(USES) do
+      local set = loaded_by('package.path = "?" ' .. use[1] .. ' assert(package.path == "?")\n')
+      for i = 2, #use do assert.is_true(set[use[i]], use[1] .. ": " .. use[i]) end
+    end
+  end)
+
   it("has its errors whatever becomes of the path", function()
     loaded_by [[
       package.path = ""

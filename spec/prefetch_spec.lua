@@ -313,7 +313,7 @@ describe("pages ahead", function()
       assert.same(numbers(1, 20), list)
       assert.equal("server", err.kind)
       assert.equal(20, err.delivered)
-      assert.same({ page = 3, delivered = 20 }, err.resume)
+      assert.same({ page = 3, delivered = 20, after = "99980" }, err.resume)
       assert.matches("20 records were delivered before; the option resume = err%.resume goes on from there", tostring(err))
       faults:script { reply { body = page_of(3, 10, 30) } }
       list, err = ids(crm.Leads:each { fields = "id", per_page = 10, resume = err.resume })
@@ -330,7 +330,7 @@ describe("pages ahead", function()
       local crm = client()
       local list, err = ids(crm.Leads:each { fields = "id", page = 10 })
       assert.equal(400, #list)
-      assert.same({ page_token = "T12", delivered = 400, last = "97800" }, err.resume)
+      assert.same({ page_token = "T12", delivered = 400, after = "97800" }, err.resume)
       faults:script { reply { body = page_of(12, 200, 2600, "T13") }, reply { body = page_of(13, 200, 2600) } }
       list, err = ids(crm.Leads:each { fields = "id", resume = err.resume, limit = 500 })
       assert.is_nil(err)
@@ -360,7 +360,7 @@ describe("pages ahead", function()
       faults:script { reply { body = page_of(1, 10, 30) }, reply { body = moved } }
       local _, err = ids(crm.Leads:each { fields = "id", per_page = 10, prefetch = 0 })
       for _ = 1, 2 do
-        assert.same({ page = 2, delivered = 10, skip = { "99990" } }, err.resume)
+        assert.same({ page = 2, delivered = 10, after = "99990" }, err.resume)
         faults:script { boom }
         _, err = ids(crm.Leads:each { fields = "id", per_page = 10, prefetch = 0, resume = err.resume })
         assert.equal("server", err.kind)
@@ -368,7 +368,96 @@ describe("pages ahead", function()
       faults:script { reply { body = moved }, boom }
       local list, last = ids(crm.Leads:each { fields = "id", per_page = 10, prefetch = 0, resume = err.resume })
       assert.equal(9, #list)
-      assert.same({ page = 3, delivered = 19 }, last.resume)
+      assert.same({ page = 3, delivered = 19, after = "99980" }, last.resume)
+    end)
+
+    -- A list that had `grown` by so many on top.
+    local function grown(number, size, total, by)
+      return (page_of(number, size, total + by):gsub('"id":"(%d+)"', function(id) return ('"id":"%d"'):format(id + by) end))
+    end
+
+    it("of a list that grew before the walk goes on are not given twice", function()
+      local crm, boom = client(), reply { status = 500, body = '{"message":"boom"}' }
+      for _, order in ipairs { false, "Modified_Time" } do
+        local o = { fields = "id", per_page = 10, prefetch = 0, sort_by = order or nil }
+        faults:script { reply { body = page_of(1, 10, 30) }, boom }
+        local seen, err = ids(crm.Leads:each(o))
+        assert.same(numbers(1, 10), seen)
+        faults:script { boom }
+        o.resume = err.resume
+        seen, err = ids(crm.Leads:each(o))
+        assert.same({ 0, 10 }, { #seen, err.delivered })
+        faults:script { reply { body = grown(2, 10, 30, 3) }, boom }
+        o.resume = err.resume
+        seen, err = ids(crm.Leads:each(o))
+        assert.same(numbers(11, 17), seen)
+        faults:script { reply { body = grown(3, 10, 30, 6) }, reply { body = grown(4, 10, 30, 6) } }
+        o.resume = err.resume
+        seen, err = ids(crm.Leads:each(o))
+        assert.is_nil(err)
+        assert.same(numbers(18, 30), seen)
+      end
+    end)
+
+    it("of a list that grew by pages are not given twice, where ids tell", function()
+      local crm = client()
+      faults:script { reply { body = page_of(1, 10, 30) }, reply { status = 500, body = "{}" } }
+      local _, err = ids(crm.Leads:each { fields = "id", per_page = 10, prefetch = 0 })
+      faults:script {
+        reply { body = grown(2, 10, 30, 25) }, reply { body = grown(3, 10, 30, 25) }, reply { body = grown(4, 10, 30, 25) },
+        reply { body = grown(5, 10, 30, 25) }, reply { body = grown(6, 10, 30, 25) },
+      }
+      local seen
+      seen, err = ids(crm.Leads:each { fields = "id", per_page = 10, prefetch = 0, resume = err.resume })
+      assert.is_nil(err)
+      assert.same(numbers(11, 30), seen)
+    end)
+
+    it("that are not in the order of ids are never passed over by it", function()
+      local crm, boom = client(), reply { status = 500, body = "{}" }
+      local odd = '{"data":[{"id":"5"},{"id":"9"},{"id":"3"}],"info":{"more_records":%s}}'
+      local even = '{"data":[{"id":"8"},{"id":"4"},{"id":"9"}],"info":{"more_records":false}}'
+      faults:script { reply { body = odd:format("true") }, boom }
+      local seen, err = ids(crm.Leads:each { fields = "id", prefetch = 0 })
+      assert.same({ 5, 9, 3 }, seen)
+      assert.same({ page = 2, delivered = 3, skip = { "5", "9", "3" } }, err.resume)
+      faults:script { reply { body = even } }
+      seen, err = ids(crm.Leads:each { fields = "id", resume = err.resume })
+      assert.same({ 8, 4 }, seen)
+      assert.is_nil(err)
+      faults:script { reply { body = even } }
+      seen, err = ids(crm.Leads:each { fields = "id", resume = { page = 2, after = "9", delivered = 1 } })
+      assert.same({}, seen)
+      assert.equal("conflict", err.kind)
+      assert.matches("the list changed during the walk: it is not in the order of ids, in which it was to be resumed", tostring(err))
+      assert.same({ page = 2, after = "9", delivered = 1 }, err.resume)
+    end)
+
+    it("keep the size that a limit gave them", function()
+      local crm, boom = client(), reply { status = 500, body = "{}" }
+      local function asked() return faults:received()[1].target:match("per_page=(%d+)") end
+      faults:script { boom }
+      local _, err = ids(crm.Leads:each { fields = "id", limit = 50 })
+      assert.same({ "50", { page = 1, per_page = 50, delivered = 0 } }, { asked(), err.resume })
+      for _, limit in ipairs { 50, 70, 500 } do
+        faults:script { boom }
+        _, err = ids(crm.Leads:each { fields = "id", limit = limit, resume = err.resume })
+        assert.same({ "50", { page = 1, per_page = 50, delivered = 0 } }, { asked(), err.resume })
+      end
+      faults:script { boom }
+      _, err = ids(crm.Leads:each { fields = "id", limit = 50, page = 3 })
+      assert.same({ { page = 3, delivered = 0 } }, { err.resume, (asked()) })
+      faults:script { boom }
+      _, err = ids(crm.Leads:each { fields = "id", limit = 50, resume = err.resume })
+      assert.same({ { page = 3, delivered = 0 } }, { err.resume, (asked()) })
+    end)
+
+    it("that nobody needs any more may fail", function()
+      local short = page_of(10, 200, 2600, "T11"):gsub('"count":200', '"count":150')
+      faults:script { reply { body = short }, reply { status = 500, body = "{}" } }
+      local seen, err = ids(client().Leads:each { fields = "id", page = 10, limit = 200, prefetch = 1 })
+      assert.equal(200, #seen)
+      assert.is_nil(err)
     end)
 
     it("of a walk that began anew are passed over however often it fails", function()
@@ -394,7 +483,7 @@ describe("pages ahead", function()
       local expired = reply { status = 400, body = '{"code":"EXPIRED_VALUE","details":{},"message":"Page token expired","status":"error"}' }
       local crm = client()
       faults:script { expired }
-      local list, err = ids(crm.Leads:each { fields = "id", resume = { page_token = "T12", delivered = 400, last = "99600" } })
+      local list, err = ids(crm.Leads:each { fields = "id", resume = { page_token = "T12", delivered = 400, after = "99600" } })
       assert.same({}, list)
       assert.same({ after = "99600", delivered = 400 }, err.resume)
       assert.matches("400 records were delivered before; the option resume = err%.resume goes on from there", tostring(err))
@@ -421,7 +510,7 @@ describe("pages ahead", function()
       assert.same(numbers(1, 10), list)
       assert.equal("conflict", err.kind)
       assert.matches("the list changed during the walk: record 99990 came twice", tostring(err))
-      assert.same({ page = 2, delivered = 10, skip = { "99990" } }, err.resume)
+      assert.same({ page = 2, delivered = 10, after = "99990" }, err.resume)
       faults:script { reply { body = moved }, reply { body = page_of(3, 10, 30) } }
       list, err = ids(crm.Leads:each { fields = "id", per_page = 10, prefetch = 0, resume = err.resume })
       assert.is_nil(err)
@@ -447,7 +536,7 @@ describe("pages ahead", function()
       local list, err = ids(client().Leads:each { fields = "id", per_page = 10, prefetch = 0 })
       assert.same(numbers(1, 10), list)
       assert.equal("protocol", err.kind)
-      assert.same({ page = 2, delivered = 10 }, err.resume)
+      assert.same({ page = 2, delivered = 10, after = "99990" }, err.resume)
     end)
 
     it("asked in vain are never more than were of use", function()

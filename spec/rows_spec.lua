@@ -202,7 +202,7 @@ describe("a walk that reads pages in pieces", function()
     assert.matches("^list Leads: HTTP 200, the answer cannot be read: it is not JSON %(a name is missing, byte %d+%); it begins: ", tostring(err))
     assert.matches("56 records were delivered before; the option resume = err.resume goes on from there$", tostring(err))
     assert.same(numbers(125, 180), list)
-    assert.same({ delivered = 56, page = 2, skip = numbers(125, 140) }, err.resume)
+    assert.same({ delivered = 56, page = 2, after = "125" }, err.resume)
     assert.equal(1, err.attempts)
     faults:script {
       reply { body = page(records(101, 140), '"more_records":true') }, reply { body = page(records(81, 100)) },
@@ -243,7 +243,30 @@ describe("a walk that reads pages in pieces", function()
     local err = collect(list, {})
     assert.same(numbers(85, 100), list)
     assert.matches("its data is no list of records", tostring(err))
-    assert.same({ delivered = 16, page = 1, skip = numbers(85, 100) }, err.resume)
+    assert.same({ delivered = 16, page = 1, after = "85" }, err.resume)
+  end)
+
+  it("has no records where its data comes twice, or is no array", function()
+    local cases = {
+      { '{"data":[%s],"data":[{"id":"7"}],"info":{"more_records":false}}', "the array 'data' of the answer is there twice" },
+      { '{"data":[%s],"data":{},"info":{"more_records":false}}', "the array 'data' of the answer is there twice" },
+      { '{"data":[%s],"data":[],"info":{"more_records":false}}', "the array 'data' of the answer is there twice" },
+      { '{"data":{},"info":{"more_records":false},"x":[%s]}', "the answer has no array 'data'" },
+      { '{"data":{"1":null},"info":{"more_records":false},"x":[%s]}', "the answer has no array 'data'" },
+      { '{"data":null,"info":{"more_records":false},"x":[%s]}', "the answer has no array 'data'" },
+    }
+    for _, case in ipairs(cases) do
+      for _, f in ipairs { crm.Leads.list, crm.Leads.all, function(leads, o) return leads:pages(o)() end, function(leads, o) return leads:each(o)() end } do
+        faults:script { reply { body = case[1]:format(records(1, 3)) } }
+        local fine, given, err = pcall(f, crm.Leads, { fields = "Last_Name" })
+        assert.is_nil(fine and given or nil)
+        err = err or given
+        assert.equal("protocol", err.kind)
+        assert.equal(case[2], err.message)
+      end
+    end
+    faults:script { reply { body = '{"data":[],"info":{"more_records":false}}' } }
+    assert.equal(0, #assert(crm.Leads:all { fields = "Last_Name" }))
   end)
 
   it("may have arrays of other things beside its records", function()
@@ -375,6 +398,6 @@ describe("a walk that reads pages in pieces", function()
     local err = collect(list, { prefetch = 0 })
     assert.equal("conflict", err.kind)
     assert.same(numbers(141, 180), list)
-    assert.same({ delivered = 40, page = 2, skip = { "141" } }, err.resume)
+    assert.same({ delivered = 40, page = 2, after = "141" }, err.resume)
   end)
 end)

@@ -1,5 +1,6 @@
 -- Scans: whole modules by id, one call after the other or in ranges at once, and how they go on after an error.
 local doors = require("spec.support.doors")
+local fault_server = require("spec.support.fault_server")
 local id_server = require("spec.support.id_server")
 local wire = require("spec.support.wire")
 local zohocrm = require("zohocrm")
@@ -534,6 +535,28 @@ describe("a scan", function()
 end)
 
 describe("a scan over HTTP", function()
+  it("asks for nothing by the id of a record before it knows that for one", function()
+    local faults = fault_server.start()
+    local crm = zohocrm.new { api_key = "k", gateway_url = faults.url .. "/zoho-crm", control_url = faults.url, rate = 0, retries = 0 }
+    finally(function()
+      crm:close()
+      faults:stop()
+    end)
+    for id, message in pairs {
+      ["7\255"] = "it is not UTF%-8", ["7' or id > '0"] = "the id of a record is no whole number of at most 20 digits: 7' or id > '0",
+      ["7\\n"] = "the id of a record is no whole number",
+    } do
+      for parallel = 1, 3, 2 do
+        faults:script { fault_server.reply { body = ('{"data":[{"id":"5"},{"id":"%s"}],"info":{"more_records":true}}'):format(id) } }
+        local list, err = until_error(crm.Leads:scan { fields = "id", parallel = parallel })
+        assert.same({}, list)
+        assert.equal("protocol", err.kind)
+        assert.matches(message, tostring(err))
+        for _, request in ipairs(faults:received()) do assert.is_nil(request.body:find("id > ", 1, true)) end
+      end
+    end
+  end)
+
   it("keeps to the rate, whatever its ranges", function()
     local sandbox = doors[2].start { records = { Leads = 2100 }, rate = 10 }
     local crm = wire.client(sandbox, { rate = 10 })

@@ -1,14 +1,15 @@
 --- Reading good answers: the array that the API promises, or one object of it. Only 204 and 304 mean "nothing";
 --- anything else without the array breaks the protocol, and must not pass for an empty list.
 
+local core = require "zohocrm.core"
 local errors = require "zohocrm.errors"
 local results = require "zohocrm.results"
 
 local M = {}
 
--- An array of objects as decoded. (An empty object looks the same as an empty array.)
+-- An array of objects as decoded; the decoder marks those that are empty.
 local function is_array(value)
-  return type(value) == "table" and (type(value[1]) == "table" or next(value) == nil)
+  return type(value) == "table" and (type(value[1]) == "table" or getmetatable(value) == core.array_mt)
 end
 
 --- The array under a name; empty for 204 and 304.
@@ -21,14 +22,14 @@ function M.list(answer, key)
     return {}
   end
   local list = type(answer.body) == "table" and answer.body[key]
-  local mixed = answer.mixed and answer.mixed[key] -- a null among them, say, behind which # would not look
-  if is_array(list) and not mixed then
+  local flaw = answer.flaws and answer.flaws[key] -- a null in it, say, behind which # would not look
+  if is_array(list) and not flaw then
     return list
   end
   return nil, errors.new(answer.context, {
     kind = "protocol", status = answer.status, attempts = answer.attempts,
-    message = (mixed and "the array '%s' of the answer has an element that is no object"
-      or "the answer has no array '%s'"):format(key),
+    message = flaw and ("the array '%s' of the answer %s"):format(key, flaw)
+      or ("the answer has no array '%s'"):format(key),
   })
 end
 

@@ -265,7 +265,7 @@ local resume_rules = {
   page_token = { kind = "string" },
   skip = { kind = "array" },
   after = { kind = "id" },
-  last = { kind = "id" },
+  per_page = PER_PAGE,
 }
 
 local function is_search(o)
@@ -277,12 +277,15 @@ local function is_search(o)
 end
 
 -- A limit below a page asks for no more than it needs. Not where the caller starts in the middle: there the size says
--- which records a page has, and a token is bound to it.
-local function page_size(checked, limit)
-  if not checked.per_page and not checked.page and not checked.page_token and limit and limit < 200 then
-    checked.per_page = ("%d"):format(math.max(limit, 1))
+-- which records a page has, and a token is bound to it. Gives the size, and whether it was chosen here.
+local function page_size(checked, limit, from)
+  if checked.per_page then
+    return tonumber(checked.per_page), false
+  elseif not from.per_page and (from.page or from.page_token or not limit or limit >= 200) then
+    return 200, false
   end
-  return tonumber(checked.per_page or 200)
+  checked.per_page = from.per_page or ("%d"):format(math.max(limit, 1))
+  return tonumber(checked.per_page), true
 end
 
 local function plan(self, call, o, ...)
@@ -297,9 +300,9 @@ local function plan(self, call, o, ...)
   end
   no_two_pagings(checked, call)
   local limit, prefetch = tonumber(checked.limit), tonumber(checked.prefetch)
-  local size = page_size(checked, limit)
   local resume = options.check(checked.resume or { page = tonumber(checked.page), page_token = checked.page_token },
     resume_rules, call .. ": resume")
+  local size, chosen = page_size(checked, limit, resume)
   local delivered = tonumber(resume.delivered or 0)
   checked.limit, checked.prefetch, checked.resume, checked.page, checked.page_token = nil, nil, nil, nil, nil
   local names = field_list(checked.fields)
@@ -307,7 +310,8 @@ local function plan(self, call, o, ...)
   local first = describe(self, checked)
   return {
     kind = searching and "search" or "list", per_page = size, page = tonumber(resume.page),
-    page_token = resume.page_token, skip = resume.skip, after = resume.after, last = resume.last, delivered = delivered,
+    page_token = resume.page_token, skip = resume.skip, after = resume.after, delivered = delivered,
+    size_to_keep = chosen and size or nil,
     limit = math.max((limit or math.huge) - delivered, 0), prefetch = prefetch, concurrency = client.concurrency,
     by_id = (checked.sort_by or "id") == "id" and not checked.cvid, descending = checked.sort_order ~= "asc",
     resumable = call ~= "all", action = first.action, path = "/" .. table.concat(first.path, "/"),

@@ -379,7 +379,7 @@ local function glance(self)
   end
 end
 
-local meta = walk_reading.metatable(Scan, walk_reading.by_record(walk_reading.turning(next_page), glance))
+local meta = walk_reading.metatable(Scan, walk_reading.by_record(walk_reading.exclusive(next_page, true), glance))
 
 --- Every record.
 ---@param scan table `check()`, `ask(range, rows, descending)`, `read(pending)`, `limit`, `rows`, `parallel`,

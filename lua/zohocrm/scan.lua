@@ -197,7 +197,7 @@ end
 local function sequential(scan)
   return walk.each {
     kind = "plain", per_page = scan.rows, by_id = true, descending = false, chained = true, resumable = true,
-    may_end = true, method = scan.method, client = scan.client,
+    may_end = true, method = scan.method, client = scan.client, is_id = id_range.is_number,
     pager = setmetatable({ more = true, last = scan.after or "" }, After), after = scan.after,
     delivered = scan.delivered, limit = scan.limit, concurrency = scan.client.concurrency, action = scan.action,
     path = scan.path, poll = scan.poll, check = scan.check,

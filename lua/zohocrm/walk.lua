@@ -102,7 +102,7 @@ end
 local function hurry(self, slot)
   transport.wait_any(self.plan.client, { slot.pending })
   local last, more = transport.page_end(slot.pending)
-  if more and not self.closed and reckoned(self) + self.plan.per_page < self.plan.limit then
+  if more and self.plan.is_id(last) and not self.closed and reckoned(self) + self.plan.per_page < self.plan.limit then
     ask(self, slot.name, last)
     self.plan.poll(0)
   end
@@ -121,7 +121,7 @@ local function take(self)
   if self.plan.chained then
     hurry(self, slot)
   end
-  local page, err, left = self.plan.read(slot.pending, self.piece)
+  local page, err, left = self.plan.read(slot.pending, not self.resumed and self.piece or nil)
   self.taking = nil
   if not page then
     return fail(self, err, slot)
@@ -177,12 +177,16 @@ end
 local function hand_out(self)
   local entry = table.remove(self.arrived, 1)
   local page, slot = entry.page, entry.slot
+  if self.plan.after and self.resumed and not walk_ids.in_order(walk_ids.of(page), self.plan.descending) then
+    self.arrived = {}
+    return fail(self, walk_errors.changed(self, "it is not in the order of ids, in which it was to be resumed"), slot)
+  end
   if walk_ids.may_repeat(self, page) then
     local err = complete(self, entry)
-    slot.skip = not err and walk_ids.find_doubles(self, page) or nil
-    if err or slot.skip then
+    local twice = not err and walk_ids.find_doubles(self, page)
+    if err or twice then
       self.arrived = {}
-      return fail(self, err or walk_errors.changed(self, ("record %s came twice"):format(slot.skip[1])), slot)
+      return fail(self, err or walk_errors.changed(self, ("record %s came twice"):format(twice[1])), slot)
     end
   end
   self.ids, self.slot, self.size, self.rows = {}, slot, entry.size, entry.left and slot.pending or nil
@@ -190,6 +194,7 @@ local function hand_out(self)
   walk_ids.note(self, page)
   if self.resumed then
     walk_ids.drop_delivered(self, page)
+    self.resumed = #page < self.seen or next(self.skip) ~= nil -- by the order of ids, all else is new
   end
   reckon(self, page)
   return page
@@ -205,7 +210,7 @@ local function read_rows(self)
   end
   local records, err = transport.rows(self.rows, PIECE)
   if err then
-    self.arrived, self.rows, self.slot.skip = {}, nil, walk_ids.noted(self)
+    self.arrived, self.rows = {}, nil
     fail(self, err, self.slot)
     return nil, walk_errors.failure_of(self)
   elseif not records then
@@ -260,6 +265,9 @@ local function read_page(self)
     local _, mistake = check()
     self.checked, self.failure, self.told = true, mistake, mistake ~= nil -- before any record
   end
+  if self.counted >= self.plan.limit and not self.told then -- whatever became of a page that is not wanted any more
+    return nil
+  end
   local page
   repeat
     while not self.arrived[1] do
@@ -292,7 +300,7 @@ local function read_page(self)
 end
 
 -- To read records from: a page, or a piece of one.
-local turn_page = walk_reading.turning(function(self)
+local function read_records(self)
   local page, err
   if self.rows then
     page, err = read_rows(self)
@@ -301,9 +309,10 @@ local turn_page = walk_reading.turning(function(self)
     page, err = read_page(self)
   end
   return page, err
-end)
+end
 
 local next_page = walk_reading.exclusive(read_page)
+local turn_page = walk_reading.exclusive(read_records, true)
 
 local by_page = walk_reading.metatable(Walk, walk_reading.by_page(next_page))
 local by_record = walk_reading.metatable(Walk, walk_reading.by_record(turn_page, glance))
@@ -327,6 +336,7 @@ end
 ---@field counted_by string|nil the name that pager:ahead's values go by; default "page"
 ---@field chained boolean|nil each request goes by the last id of the page before, and is asked before that is decoded
 ---@field client table|nil the client's private part, where it is chained
+---@field is_id (fun(id: string): boolean)|nil whether a request may go by this id, where it is chained
 ---@field per_page integer
 ---@field page integer|nil where to begin
 ---@field page_token string|nil where to begin
@@ -335,8 +345,8 @@ end
 ---@field concurrency integer the client's
 ---@field delivered integer records that a resumed walk gave before
 ---@field skip string[]|nil ids on the first page that it gave before
----@field after string|nil the last id that it gave, when it has to begin anew
----@field last string|nil … when it has a page_token, which may have expired
+---@field after string|nil the last id that it gave: all up to that one, in the order of ids, are passed over
+---@field size_to_keep integer|nil per_page, where the caller of a walk that goes on would not choose the same by itself
 ---@field check (fun(): true?, zohocrm.Error?)|nil asked before the first page
 ---@field by_id boolean the list is in the order of ids
 ---@field descending boolean … the highest first
@@ -365,7 +375,7 @@ function M.each(plan)
   local walk = start(plan, by_record)
   walk.position = 0
   -- in another order than that of ids, records that come twice are found by the whole page only
-  walk.piece = plan.by_id and not walk.resumed and PIECE or nil
+  walk.piece = plan.by_id and PIECE or nil
   return walk, nil, nil, walk
 end
 

@@ -58,26 +58,41 @@ function M.tell_delivered(err, resumable)
   err.advice = err.advice and err.advice .. "; " .. told or told
 end
 
+-- The ids that a walk which goes on must pass over: those that this one was given for the same page, and those of the
+-- page before, as a list that has grown meanwhile repeats some of them.
+local function ids_to_skip(slot, noted)
+  local ids = {}
+  for _, list in ipairs { slot.given or {}, noted } do
+    for _, id in ipairs(list) do
+      ids[#ids + 1] = id
+    end
+  end
+  return ids[1] and ids or nil
+end
+
 -- What a caller needs to go on behind the records that came before; nil: that cannot be. `slot`: the page that could
 -- not be had.
 local function resume_of(walk, err, slot)
-  local plan = walk.plan
-  local last = plan.by_id and walk_ids.latest(plan, { walk.last_id, plan.after, plan.last }) or nil
-  if err.code == "EXPIRED_VALUE" then -- the token is dead: only from the beginning, passing over what came before
-    return last and { delivered = err.delivered, after = last } or nil
+  local plan, noted, after = walk.plan, walk_ids.noted(walk), walk.plan.after
+  -- the list says that it is in the order of ids; where it is seen to be, all up to the last one can be passed over
+  if plan.by_id and noted[1] and walk_ids.in_order(noted, plan.descending) then
+    local last = noted[#noted]
+    after = after and not walk_ids.is_past(last, after, plan.descending) and after or last
+    noted = {}
   end
-  local resume = { delivered = err.delivered, skip = walk_ids.joined(slot.given, slot.skip),
-    after = plan.after and (last or plan.after) }
+  if err.code == "EXPIRED_VALUE" then -- the token is dead: only from the beginning
+    return after and { delivered = err.delivered, after = after } or nil
+  end
+  local resume = {
+    delivered = err.delivered, after = after, skip = ids_to_skip(slot, noted), per_page = plan.size_to_keep,
+  }
   resume[slot.name] = slot.value ~= "" and slot.value or nil -- "": from the beginning
-  if slot.name == "page_token" then
-    resume.last = last -- for when the token is dead by then
-  end
   return resume
 end
 
 --- The error of a walk that has failed, with what its caller needs to go on.
 ---@param walk table `failure`, the error; `failed`, what was asked for the page that it is about, nil: nothing was;
---- `told`, whether the error says all already; `delivered`, `last_id`, `plan`
+--- `told`, whether the error says all already; `delivered`, `ids`, `plan`
 ---@return zohocrm.Error
 function M.failure_of(walk)
   local err, slot, plan = walk.failure, walk.failed, walk.plan

@@ -14,19 +14,35 @@ function M.is_past(id, last, descending)
   return id ~= last and (id < last) == descending
 end
 
---- The id that comes last in the order of the list.
----@param plan zohocrm.WalkPlan
----@param ids (string|nil)[] of three places
----@return string|nil
-function M.latest(plan, ids)
-  local latest
-  for i = 1, 3 do
-    local id = ids[i]
-    if id and not (latest and M.is_past(latest, id, plan.descending)) then
-      latest = id
+--- Whether ids stand in the order of the list, each but once.
+---@param ids string[]
+---@param descending boolean
+---@return boolean
+function M.in_order(ids, descending)
+  for i = 2, #ids do
+    if not M.is_past(ids[i], ids[i - 1], descending) then
+      return false
     end
   end
-  return latest
+  return true
+end
+
+-- The id of a record; an empty string where it has none that is a string.
+local function id_of(record)
+  local id = record.id
+  return type(id) == "string" and id or ""
+end
+
+--- The ids of records, but of those that have none.
+---@param records table[]
+---@return string[]
+function M.of(records)
+  local ids = {}
+  for _, record in ipairs(records) do
+    local id = id_of(record)
+    ids[#ids + 1] = id ~= "" and id or nil
+  end
+  return ids
 end
 
 --- Drops from a page what the walk that is resumed here had delivered.
@@ -36,10 +52,9 @@ function M.drop_delivered(walk, page)
   local plan, kept = walk.plan, 0
   for i = 1, #page do
     local record = page[i]
-    local id = record.id
+    local id = id_of(record)
     page[i] = nil
-    if not (type(id) == "string"
-      and (walk.skip[id] or (plan.after and not M.is_past(id, plan.after, plan.descending)))) then
+    if id == "" or not (walk.skip[id] or plan.after and not M.is_past(id, plan.after, plan.descending)) then
       kept = kept + 1
       page[kept] = record
     end
@@ -52,8 +67,8 @@ end
 ---@param page table[] at least its beginning
 ---@return boolean
 function M.may_repeat(walk, page)
-  local first, plan = page[1].id, walk.plan
-  return walk.last_id ~= nil and type(first) == "string"
+  local first, plan = id_of(page[1]), walk.plan
+  return walk.last_id ~= nil and first ~= ""
     and not (plan.by_id and M.is_past(first, walk.last_id, plan.descending))
 end
 
@@ -64,8 +79,7 @@ end
 function M.note(walk, records)
   local list, ids = {}, walk.ids
   for i = 1, #records do
-    local id = records[i].id
-    list[i] = type(id) == "string" and id or ""
+    list[i] = id_of(records[i])
   end
   ids[#ids + 1] = table.concat(list, ",")
   local last = list[#list]
@@ -81,23 +95,6 @@ function M.noted(walk)
     list[#list + 1] = id
   end
   return list
-end
-
---- Two lists of ids as one.
----@param first string[]|nil
----@param second string[]|nil
----@return string[]|nil
-function M.joined(first, second)
-  if not (first and second) then
-    return first or second
-  end
-  local all = {}
-  for _, list in ipairs { first, second } do
-    for _, id in ipairs(list) do
-      all[#all + 1] = id
-    end
-  end
-  return all
 end
 
 --- The ids that stood on the page before already: the list has moved under the walk.

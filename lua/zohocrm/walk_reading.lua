@@ -18,31 +18,30 @@ local BREATHE_EVERY = 8
 --- Lets a walk be read by one at a time, and no more once an error (an interruption, say) has broken that off: it has
 --- cost the page that was being taken, and going on would leave it out. Two tasks that share a walk would take each
 --- other's pages. What is read counts as `delivered` when it is handed over.
+---
+--- An interruption may come anywhere, so that the order of assignments counts: no page is read twice, nor left out by a
+--- walk that can still be read.
 ---@param read fun(walk: table): table?, zohocrm.Error?
+---@param turning? boolean the page becomes the walk's `page`, for who reads its records
 ---@return fun(walk: table): table?, zohocrm.Error?
-function M.exclusive(read)
+function M.exclusive(read, turning)
   return function(walk)
     if walk.reading and not walk.closed then
       return nil, walk_errors.broken_off(walk)
     end
     walk.reading = true
+    if turning then
+      walk.page = M.NOTHING
+      walk.position = 0
+    end
     local page, err = read(walk)
     walk.delivered = walk.delivered + (page and #page or 0)
-    walk.reading = false -- last: an error up to here leaves a walk that gives nothing more
+    if turning then
+      walk.page = page or M.NOTHING
+    end
+    walk.reading = false
     return page, err
   end
-end
-
---- Turns to a walk's next page, for who reads its records.
----@param read fun(walk: table): table?, zohocrm.Error?
----@return fun(walk: table): table?, zohocrm.Error?
-function M.turning(read)
-  return M.exclusive(function(walk)
-    walk.page, walk.position = M.NOTHING, 0
-    local page, err = read(walk)
-    walk.page = page or M.NOTHING
-    return page, err
-  end)
 end
 
 --- What gives a walk's next page. It raises the error of a page that cannot be had.
