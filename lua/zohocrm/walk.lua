@@ -183,10 +183,10 @@ local function hand_out(self)
   end
   if walk_ids.may_repeat(self, page) then
     local err = complete(self, entry)
-    local twice = not err and walk_ids.find_doubles(self, page)
-    if err or twice then
+    local how = not err and walk_ids.moved(self, page)
+    if err or how then
       self.arrived = {}
-      return fail(self, err or walk_errors.changed(self, ("record %s came twice"):format(twice[1])), slot)
+      return fail(self, err or walk_errors.changed(self, how), slot)
     end
   end
   self.ids, self.slot, self.size, self.rows = {}, slot, entry.size, entry.left and slot.pending or nil

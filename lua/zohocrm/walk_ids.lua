@@ -97,22 +97,25 @@ function M.noted(walk)
   return list
 end
 
---- The ids that stood on the page before already: the list has moved under the walk.
----@param walk table `ids`
+--- How a page shows that the list has moved under the walk; nil: it does not.
+---@param walk table `ids` and `plan`
 ---@param page table[]
----@return string[]|nil
-function M.find_doubles(walk, page)
-  local before, twice = {}, nil
-  for _, id in ipairs(M.noted(walk)) do
+---@return string|nil
+function M.moved(walk, page)
+  local plan, noted, ids, before = walk.plan, M.noted(walk), M.of(page), {}
+  for _, id in ipairs(noted) do
     before[id] = true
   end
-  for _, record in ipairs(page) do
-    if record.id and before[record.id] then
-      twice = twice or {}
-      twice[#twice + 1] = record.id
+  for _, id in ipairs(ids) do
+    if before[id] then
+      return ("record %s came twice"):format(id)
     end
   end
-  return twice
+  local last = noted[#noted]
+  if last and ids[1] and plan.by_id and M.in_order(noted, plan.descending) and M.in_order(ids, plan.descending)
+    and not M.is_past(ids[1], last, plan.descending) then
+    return ("record %s came behind %s, out of the order of ids"):format(ids[1], last)
+  end
 end
 
 return M
