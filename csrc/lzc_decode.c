@@ -290,7 +290,8 @@ static void note_flaw(lua_State *L, int hold, int key, const char *flaw)
     lua_pop(L, 1);
 }
 
-/* Sets a member of the document, whose key and value are on top, and pops them. The last one of a name counts. */
+/* Sets a member of the document, whose key and value (nil for null) are on top, and pops them. The last one of a name
+ * that is not null counts. */
 static void set_member(lua_State *L, int hold, bool mixed)
 {
     int key = lua_gettop(L) - 1;
@@ -303,6 +304,10 @@ static void set_member(lua_State *L, int hold, bool mixed)
         note_flaw(L, hold, key, "is there twice");
     else if (mixed)
         note_flaw(L, hold, key, "has an element that is no object");
+    if (lua_isnil(L, key + 1)) {
+        lua_pop(L, 3);
+        return;
+    }
     lua_insert(L, key);
     lua_rawset(L, key);
     lua_pop(L, 1);
@@ -359,6 +364,9 @@ bool lzc_decode_piece(lua_State *L, lzc_decoding *d, int hold)
     if (d->phase == PHASE_ELEMENT)
         return false;
     d->piece = 0;
+    lua_rawgeti(L, hold, HOLD_KEY); /* the document has it, even so: a second one is noticed */
+    lua_pushboolean(L, 1);
+    set_member(L, hold, false);
     return true;
 }
 
@@ -386,10 +394,10 @@ static got step_member(reader *r, int hold)
         }
     }
     got value = lzc_read_value(r, found);
-    if (value == GOT_VALUE)
+    if (value == GOT_NULL)
+        lua_pushnil(L);
+    if (value != GOT_FAULT)
         set_member(L, hold, false);
-    else if (value == GOT_NULL)
-        lua_pop(L, 1);
     r->d->phase = PHASE_AFTER_VALUE;
     return value;
 }

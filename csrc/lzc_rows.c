@@ -41,10 +41,13 @@ static lzc_progress read_piece(lua_State *L, lzc_call *box, int n, int hold)
         return LZC_PAUSED;
     progress = lzc_json_step(L, &box->decoding, hold, 0);
     if (progress == LZC_DECODED) {
-        lua_getfield(L, top + 2, "data");
-        if (!lua_isnil(L, -1)) { /* the last one counts, and the first was read */
-            lua_pushliteral(L, "it has its data twice");
-            progress = LZC_FAILED;
+        lua_rawgeti(L, hold, LZC_DECODE_FLAWS);
+        if (lua_istable(L, -1)) {
+            lua_getfield(L, -1, "data");
+            if (lua_isstring(L, -1)) { /* the last one counts, and the first was read */
+                lua_pushfstring(L, "its data %s", lua_tostring(L, -1));
+                progress = LZC_FAILED;
+            }
         }
     }
     if (progress == LZC_FAILED)

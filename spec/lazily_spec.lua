@@ -72,6 +72,41 @@ describe("a program that walks a list", function()
     end
   end)
 
+  it("finds its own files before others of the same name", function()
+    loaded_by [[
+      local folder = os.tmpname()
+      os.remove(folder)
+      os.execute("mkdir -p " .. folder .. "/zohocrm")
+      local file = io.open(folder .. "/zohocrm/writes.lua", "w")
+      file:write("error('of another release')")
+      file:close()
+      package.path = folder .. "/?.lua;" .. package.path
+      local fine, err = pcall(function() return assert(crm.Leads:create { Last_Name = "x" }) end)
+      os.execute("rm -r " .. folder)
+      assert(fine, err)
+      package.path = nil
+      assert(crm.Leads:check { fields = "City" })
+      package.path = ""
+      assert(zohocrm.new { sandbox = true }.Leads:list { fields = "id" })
+      local loops, wrong = pcall(zohocrm.new, { sandbox = true, host = "luv" })
+      assert(loops or wrong:find("needs the library luv", 1, true), wrong)
+    ]]
+  end)
+
+  it("loads all at once where it cannot tell where its files are", function()
+    local set = loaded_by [[
+      for name in pairs(package.loaded) do
+        if name:find("^zohocrm") then package.loaded[name] = nil end
+      end
+      table.insert(package.searchers or package.loaders, 2, function(name)
+        local file = name:find("^zohocrm") and package.searchpath(name, package.path)
+        return file and file:find("%.lua$") and assert((loadstring or load)(io.open(file):read("*a"), "=?")) or nil
+      end)
+      require("zohocrm")
+    ]]
+    for _, name in ipairs(RARE) do assert.is_true(set[name], name) end
+  end)
+
   it("has its errors whatever becomes of the path", function()
     loaded_by [[
       package.path = ""

@@ -433,6 +433,42 @@ describe("pages ahead", function()
       assert.same({ page = 2, after = "9", delivered = 1 }, err.resume)
     end)
 
+    it("of a search, whose order is its own, are never passed over by the order of ids", function()
+      local crm = client()
+      local function page(list, more)
+        local items = {}
+        for i, id in ipairs(list) do items[i] = ('{"id":"%d"}'):format(id) end
+        return reply { body = ('{"data":[%s],"info":{"more_records":%s}}'):format(table.concat(items, ","), tostring(more)) }
+      end
+      for _, case in ipairs { { { 5 }, { 9 } }, { { 9, 5 }, { 8, 3 } }, { { 9, 5, 1 }, { 8, 6, 2 } } } do
+        local wanted = {}
+        for _, list in ipairs(case) do
+          for _, id in ipairs(list) do wanted[#wanted + 1] = id end
+        end
+        local o = { word = "abc", per_page = #case[1], prefetch = 0 }
+        faults:script { page(case[1], true), page(case[2], false) }
+        assert.same({ wanted }, { ids(crm.Leads:each(o)) })
+        faults:script { page(case[1], true), reply { status = 500, body = "{}" } }
+        local seen, err = ids(crm.Leads:each(o))
+        faults:script { page(case[2], false) }
+        o.resume = err.resume
+        for _, id in ipairs((ids(crm.Leads:each(o)))) do seen[#seen + 1] = id end
+        assert.same(wanted, seen)
+      end
+    end)
+
+    it("of a list whose server says that its order is another are not, either", function()
+      local crm = client()
+      faults:script {
+        reply { body = '{"data":[{"id":"9"},{"id":"5"}],"info":{"more_records":true,"sort_by":"Modified_Time"}}' },
+        reply { body = '{"data":[{"id":"8"},{"id":"3"}],"info":{"more_records":true,"sort_by":"Modified_Time"}}' },
+        reply { status = 500, body = "{}" },
+      }
+      local seen, err = ids(crm.Leads:each { fields = "id", per_page = 2, prefetch = 0 })
+      assert.same({ 9, 5, 8, 3 }, seen)
+      assert.same({ page = 3, delivered = 4, skip = { "8", "3" } }, err.resume)
+    end)
+
     it("keep the size that a limit gave them", function()
       local crm, boom = client(), reply { status = 500, body = "{}" }
       local function asked() return faults:received()[1].target:match("per_page=(%d+)") end

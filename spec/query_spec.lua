@@ -281,6 +281,55 @@ describe("the reach of a query", function()
     assert.same({ 0, "invalid", 0 }, { #rows, err.kind, #log })
   end)
 
+  -- A client whose rows are numbered, newest first, of which no more than `most` come at a time. `shift` have come on top;
+  -- the call whose offset is `failing` fails, and 5 come then.
+  local function numbered(count, most, failing)
+    local state, calls = { shift = 0, failing = failing }, {}
+    local made = zohocrm.new { rate = 0, retries = 0, sandbox = { api_key = "sandbox", handle = function(_, request)
+      local limit, offset = request.body:match("limit (%-?%d+) offset (%d+)")
+      limit, offset = tonumber(limit), tonumber(offset)
+      calls[#calls + 1] = limit .. "@" .. offset
+      if offset == state.failing or limit < 1 then
+        state.shift, state.failing = 5, nil
+        return { status = 500, body = "{}" }
+      end
+      local rows, all = {}, count + state.shift
+      for i = offset + 1, math.min(offset + limit, offset + most, all) do rows[#rows + 1] = ('{"id":"%d"}'):format(i - state.shift) end
+      return { status = 200, body = ('{"data":[%s],"info":{"more_records":%s}}'):format(table.concat(rows, ","),
+        tostring(offset + #rows < all)) }
+    end } }
+    return made, calls
+  end
+
+  local ORDERED = "select id from Leads where id is not null order by Modified_Time desc"
+
+  it("rows that are passed over when a walk goes on do not count for its limit", function()
+    for _, limit in ipairs { 2001, 3000, 4000, 5000 } do
+      crm = numbered(10000, 2000, 2000)
+      local o = { limit = limit, prefetch = 0 }
+      local seen, err = until_error(crm:query_each(ORDERED, o))
+      assert.same({ 2000, 2000, 2000 }, { #seen, err.delivered, err.resume.offset })
+      o.resume = err.resume
+      local rest = ids_of(crm:query_each(ORDERED, o))
+      for _, id in ipairs(rest) do seen[#seen + 1] = id end
+      assert.equal(limit, #seen)
+      for i, id in ipairs(seen) do assert.equal(("%d"):format(i), id) end
+      crm:close()
+    end
+  end)
+
+  it("pages that are shorter than was asked for leave nothing out", function()
+    for _, o in ipairs { { limit = 30 }, { limit = 4500 }, {}, { prefetch = 3 }, { prefetch = 0 } } do
+      local calls
+      crm, calls = numbered(4700, 29)
+      local rows = ids_of(crm:query_each(ORDERED, o))
+      assert.equal(o.limit or 4700, #rows)
+      for i, id in ipairs(rows) do assert.equal(("%d"):format(i), id) end
+      assert.is_true(o.prefetch ~= 0 or #calls == math.ceil(4700 / 29))
+      crm:close()
+    end
+  end)
+
   it("a row that comes again, as the rows moved, is an error that a walk can go on from", function()
     local pages = { { "1", "2" }, { "2", "3" } }
     crm = zohocrm.new { rate = 0, retries = 0, sandbox = { api_key = "sandbox", handle = function()
@@ -289,9 +338,10 @@ describe("the reach of a query", function()
       return { status = 200, body = ('{"data":[{"id":"%s"},{"id":"%s"}],"info":{"more_records":%s}}'):format(page[1], page[2],
         tostring(pages[1] ~= nil)) }
     end } }
-    local rows, err = until_error(crm:query_each("select id from Leads where a = 1"))
+    local rows, err = until_error(crm:query_each("select id from Leads where a = 1", { prefetch = 0 }))
     assert.same({ "1", "2" }, rows)
-    assert.same({ "conflict", "POST", { offset = 2000, delivered = 2, skip = { "1", "2" } } }, { err.kind, err.method, err.resume })
+    assert.matches("record 2 came twice", tostring(err))
+    assert.same({ "conflict", "POST", { offset = 2, delivered = 2, skip = { "1", "2" } } }, { err.kind, err.method, err.resume })
     pages = { { "2", "3" } }
     assert.same({ "3" }, ids_of(crm:query_each("select id from Leads where a = 1", { resume = err.resume })))
   end)
@@ -344,10 +394,10 @@ describe("a query on a bad line", function()
     faults:script { page({ "1", "2" }, true), { { reset = true } }, { { reset = true } } }
     local seen, err = until_error(crm:query_each(ALL, { prefetch = 0 }))
     assert.same({ "1", "2" }, seen)
-    assert.same({ "network", { offset = 2000, delivered = 2, skip = { "1", "2" } } }, { err.kind, err.resume })
+    assert.same({ "network", { offset = 2, delivered = 2, skip = { "1", "2" } } }, { err.kind, err.resume })
     faults:script { page({ "3" }, false) }
     assert.same({ "3" }, ids_of(crm:query_each(ALL, { resume = err.resume })))
-    assert.is_truthy(faults:received()[1].body:find("offset 2000", 1, true))
+    assert.is_truthy(faults:received()[1].body:find("offset 2\"", 1, true))
   end)
 
   it("walked, takes no answer for the end that does not say it is", function()

@@ -139,7 +139,7 @@ describe("a page taken in pieces (SPEC_SEED=" .. SEED .. ")", function()
     assert.matches("^it is not JSON %(no value, byte %d+%)$", problem)
     list, _, problem = read('{"data":[' .. records(1, 8) .. '],"data":[' .. record(9) .. '],"info":{"more_records":true}}', 3)
     assert.equal(6, #list)
-    assert.equal("it has its data twice", problem)
+    assert.equal("its data is there twice", problem)
   end)
 
   it("is the page, of random records and pieces", function()
@@ -251,6 +251,8 @@ describe("a walk that reads pages in pieces", function()
       { '{"data":[%s],"data":[{"id":"7"}],"info":{"more_records":false}}', "the array 'data' of the answer is there twice" },
       { '{"data":[%s],"data":{},"info":{"more_records":false}}', "the array 'data' of the answer is there twice" },
       { '{"data":[%s],"data":[],"info":{"more_records":false}}', "the array 'data' of the answer is there twice" },
+      { '{"data":[%s],"info":{"more_records":false},"data":null}', "the array 'data' of the answer is there twice" },
+      { '{"data":[%s],"info":{"more_records":true},"info":{"more_records":false}}', "the answer does not say whether there are more records", true },
       { '{"data":{},"info":{"more_records":false},"x":[%s]}', "the answer has no array 'data'" },
       { '{"data":{"1":null},"info":{"more_records":false},"x":[%s]}', "the answer has no array 'data'" },
       { '{"data":null,"info":{"more_records":false},"x":[%s]}', "the answer has no array 'data'" },
@@ -259,10 +261,12 @@ describe("a walk that reads pages in pieces", function()
       for _, f in ipairs { crm.Leads.list, crm.Leads.all, function(leads, o) return leads:pages(o)() end, function(leads, o) return leads:each(o)() end } do
         faults:script { reply { body = case[1]:format(records(1, 3)) } }
         local fine, given, err = pcall(f, crm.Leads, { fields = "Last_Name" })
-        assert.is_nil(fine and given or nil)
-        err = err or given
-        assert.equal("protocol", err.kind)
-        assert.equal(case[2], err.message)
+        if not (case[3] and f == crm.Leads.list) then -- one page is the caller's to read on from
+          assert.is_nil(fine and given or nil)
+          err = err or given
+          assert.equal("protocol", err.kind)
+          assert.equal(case[2], err.message)
+        end
       end
     end
     faults:script { reply { body = '{"data":[],"info":{"more_records":false}}' } }
@@ -390,6 +394,34 @@ describe("a walk that reads pages in pieces", function()
     local count = 1
     for _ in walk do count = count + 1 end
     assert.equal(100, count)
+  end)
+
+  it("ends for its reader where another task closes it, at any time", function()
+    local walks_of = {
+      function(leads) return leads:each { fields = "id", per_page = 100, prefetch = 0 } end,
+      function(leads) return leads:pages { fields = "id", per_page = 100 } end,
+      function(leads) return leads:scan { fields = "id" } end,
+      function(leads) return leads:scan { fields = "id", parallel = 3 } end,
+    }
+    local early = 0
+    for _, make in ipairs(walks_of) do
+      for steps = 0, 12 do
+        local other = zohocrm.new { rate = 0, sandbox = { records = { Leads = 5000 } } }
+        local walk, count = make(other.Leads), 0
+        local task = other:spawn(function()
+          for given in walk do count = count + (given.id and 1 or #given) end
+          return "the end"
+        end)
+        for _ = 1, steps do other:step() end
+        walk:close()
+        other:run()
+        assert.equal("the end", (task:result()))
+        assert.equal(("zohocrm.Walk (%d records so far)"):format(count), tostring(walk))
+        early = early + (count < 5000 and 1 or 0)
+        other:close()
+      end
+    end
+    assert.is_true(early > 20)
   end)
 
   it("finds a record that comes twice before it delivers it again", function()

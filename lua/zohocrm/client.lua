@@ -338,7 +338,7 @@ local function sandbox_from(value)
   if value ~= true and type(value) ~= "table" then
     raise(("zohocrm.new: sandbox must be true, a table of options, or a sandbox, not a %s"):format(type(value)))
   end
-  local fine, made = pcall(require("zohocrm.sandbox").new, value ~= true and value or nil)
+  local fine, made = pcall(lazily.require("zohocrm.sandbox").new, value ~= true and value or nil)
   if not fine then
     raise("zohocrm.new: " .. tostring(made):gsub("^[^:]*:%d+: ", ""))
   end

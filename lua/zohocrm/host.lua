@@ -7,7 +7,7 @@ local in_nginx = require "zohocrm.hosts.in_nginx"
 local lazily = require "zohocrm.lazily"
 local task = require "zohocrm.hosts.task"
 
-local nginx = lazily.module "zohocrm.hosts.nginx"
+local nginx = in_nginx.serves and require "zohocrm.hosts.nginx" or lazily.module "zohocrm.hosts.nginx"
 
 local M = {}
 

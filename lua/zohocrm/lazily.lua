@@ -4,24 +4,24 @@
 
 local M = {}
 
-local function is_absolute(path)
-  return path:find("^[/\\]") ~= nil or path:find("^%a:[/\\]") ~= nil
-end
+-- Where this file was found, all others are, too. Where that cannot be told for good, there is no home.
+local here = debug.getinfo(1, "S").source:match("^@(.*)zohocrm[/\\]lazily%.lua$") or ""
+local is_absolute = here:find("^[/\\]") or here:find("^%a:[/\\]")
+local home = is_absolute and not here:find("[?;]") and ("%s?.lua;%s?/init.lua;"):format(here, here) or nil
 
--- Where this file was found, all others are, too.
-local here = debug.getinfo(1, "S").source:match("^@(.*)zohocrm[/\\]lazily%.lua$")
-local home = here and is_absolute(here) and not here:find("[?;]") and (";%s?.lua;%s?/init.lua"):format(here, here) or ""
-
--- The modules that are to be loaded later.
-local later = {}
-
-local function load_module(name)
+--- Loads a module of this library, whatever `package.path` is by now.
+---@param name string as `require` takes it
+---@return any
+function M.require(name)
   local path = package.path
-  package.path = path .. home
+  package.path = (home or "") .. (type(path) == "string" and path or "")
   local fine, module = pcall(require, name)
   package.path = path
   return fine and module or error(module, 0)
 end
+
+-- The modules that are to be loaded later.
+local later = {}
 
 --- Stands for a module of functions and constants, and has all of them from the first use on.
 ---@param name string as `require` takes it
@@ -30,7 +30,7 @@ function M.module(name)
   later[#later + 1] = name
   return setmetatable({}, {
     __index = function(self, key)
-      for what, value in pairs(load_module(name)) do
+      for what, value in pairs(M.require(name)) do
         self[what] = value
       end
       return setmetatable(self, nil)[key]
@@ -47,25 +47,18 @@ function M.methods(class, names, name, accessor)
   later[#later + 1] = name
   for _, method in ipairs(names) do
     class[method] = function(...)
-      load_module(name).install(class, accessor)
+      M.require(name).install(class, accessor)
       return class[method](...)
     end
   end
 end
 
--- Whether `require` finds the module in a file whose path begins in the current directory, which programs leave.
-local function is_relative(name)
-  local search = package.searchpath -- luacheck: ignore 143 (not in Lua 5.1, but in LuaJIT)
-  local path = not package.preload[name] and search(name, package.path)
-  return path and not is_absolute(path)
-end
-
 --- Loads now what may not be found any more later. To be called when the library itself is loaded.
 function M.settle()
   local i = 1
-  while later[i] do -- what is loaded may add to them
-    if package.loaded[later[i]] == nil and is_relative(later[i]) then
-      load_module(later[i])
+  while not home and later[i] do -- what is loaded may add to them
+    if not package.preload[later[i]] then
+      M.require(later[i])
     end
     i = i + 1
   end

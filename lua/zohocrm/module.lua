@@ -313,7 +313,9 @@ local function plan(self, call, o, ...)
     page_token = resume.page_token, skip = resume.skip, after = resume.after, delivered = delivered,
     size_to_keep = chosen and size or nil,
     limit = math.max((limit or math.huge) - delivered, 0), prefetch = prefetch, concurrency = client.concurrency,
-    by_id = (checked.sort_by or "id") == "id" and not checked.cvid, descending = checked.sort_order ~= "asc",
+    -- the order of searches that ask for none is their own: the API's pages say "id" for it, but only of late
+    by_id = (checked.sort_by or not searching and "id") == "id" and not checked.cvid,
+    descending = checked.sort_order ~= "asc",
     resumable = call ~= "all", action = first.action, path = "/" .. table.concat(first.path, "/"),
     poll = client.poll,
     check = function()

@@ -34,7 +34,8 @@ function M.read(pending, names, piece)
   end
   local page, wrong = M.from_answer(answer, names)
   -- only info tells whether there are more: without it a walk must not take a page for the last
-  if page and page[1] and page.info.more_records == nil then
+  local info_twice = answer.flaws and answer.flaws.info
+  if page and page[1] and (page.info.more_records == nil or info_twice) then
     return nil, errors.new(answer.context, {
       kind = "protocol", status = answer.status, attempts = answer.attempts,
       message = "the answer does not say whether there are more records",

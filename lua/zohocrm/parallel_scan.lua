@@ -199,10 +199,10 @@ local function take(self, range)
   local come = range.come
   range.come = nil
   local page, err = self.plan.read(come)
-  if not page then
-    return nil, err
-  elseif self.closed then -- meanwhile, by another task
+  if self.closed then -- meanwhile, by another task
     return true
+  elseif not page then
+    return nil, err
   end
   local more, beyond = page.info.more_records, cut(page, range.to)
   local first, last = page[1] and page[1].id, page[#page] and page[#page].id
@@ -254,10 +254,10 @@ local function divide(self)
   end
   start.come, start.pending = nil, nil
   transport.cancel(high)
-  if not page then
-    return nil, err
-  elseif self.closed then -- meanwhile, by another task
+  if self.closed then -- meanwhile, by another task
     return true
+  elseif not page then
+    return nil, err
   end
   local first, last = page[1] and page[1].id, page[1] and page[#page].id
   start.after = last or start.after

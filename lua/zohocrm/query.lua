@@ -153,7 +153,7 @@ local Offsets = {}
 Offsets.__index = Offsets
 
 function Offsets:next()
-  if not self.more then
+  if not self.more or self.offset >= self.stop then
     return nil
   elseif self.offset >= M.REACH then
     return nil, "reach"
@@ -166,8 +166,9 @@ function Offsets:ahead(requests)
   return self.started and self.more and offset < math.min(M.REACH, self.stop) and offset or nil
 end
 
-function Offsets:feed(more)
-  self.started, self.more, self.offset = true, more, self.offset + self.rows
+-- A page may have fewer rows than were asked for, though more follow.
+function Offsets:feed(more, _, page)
+  self.started, self.more, self.offset = true, more, self.offset + (page[1] and #page or self.rows)
 end
 
 local function plan(client, query, o)
@@ -177,16 +178,19 @@ local function plan(client, query, o)
   local resume = options.check(checked.resume or {}, resume_rules, "query_each: resume")
   local prefetch, delivered = tonumber(checked.prefetch), tonumber(resume.delivered or 0)
   checked.limit, checked.prefetch, checked.resume = nil, nil, nil
-  local stop, rows = offset + limit, math.max(math.min(limit, M.ROWS), 1)
+  local rows, left = math.max(math.min(limit, M.ROWS), 1), math.max(limit - delivered, 0)
   local from = tonumber(resume.offset or offset)
+  local offsets = setmetatable({ offset = from, rows = rows, stop = from + left, more = true }, Offsets)
   return {
     kind = "plain", per_page = rows, counted_by = "offset", by_id = false, descending = false,
-    pager = setmetatable({ offset = from, rows = rows, stop = stop, more = true }, Offsets),
-    skip = resume.skip, delivered = delivered, limit = math.max(limit - delivered, 0), prefetch = prefetch,
+    pager = offsets, skip = resume.skip, delivered = delivered, limit = left, prefetch = prefetch,
     concurrency = client.concurrency, resumable = true, action = "query", path = "/crm/v8/coql", poll = client.poll,
     method = "POST",
+    dropped = function(count)
+      offsets.stop = offsets.stop + count
+    end,
     begin = function(_, at)
-      local wanted = math.min(rows, stop - at, M.REACH - at)
+      local wanted = math.min(rows, offsets.stop - at, M.REACH - at)
       return transport.start(client, M.description(("%s limit %d offset %d"):format(text, wanted, at), checked,
         walk_rules, "query"))
     end,

@@ -114,6 +114,18 @@ local function said_size(self, page)
   return type(count) == "number" and count > #page and count < most and count or most
 end
 
+-- Whether the page that was asked ahead does not follow the one that has come: that ends elsewhere than its text showed
+-- beforehand, or has fewer rows than were asked for.
+local function is_unfit(self, page)
+  local next_asked, plan = self.asked[1], self.plan
+  if not (next_asked and page[1]) then
+    return false
+  elseif plan.chained then
+    return next_asked.value ~= page[#page].id
+  end
+  return plan.counted_by ~= nil and next_asked.value ~= select(2, self.pager:next())
+end
+
 -- Takes the answer of the first page that was asked.
 local function take(self)
   local slot = table.remove(self.asked, 1)
@@ -123,11 +135,12 @@ local function take(self)
   end
   local page, err, left = self.plan.read(slot.pending, not self.resumed and self.piece or nil)
   self.taking = nil
-  if not page then
-    return fail(self, err, slot)
-  elseif self.closed then -- meanwhile, by another task
+  if self.closed then -- meanwhile, by another task
     return
+  elseif not page then
+    return fail(self, err, slot)
   end
+  self.by_id = self.by_id and (page.info.sort_by or "id") == "id"
   local more, token = page.info.more_records == true, page.info.next_page_token
   if self.promised and not page[1] and not more and not self.plan.may_end then
     return fail(self, walk_errors.changed(self, "there are no more records where more were promised"), slot)
@@ -139,8 +152,7 @@ local function take(self)
     local size = left and said_size(self, page) or #page
     self.arrived[#self.arrived + 1] = { page = page, slot = slot, left = left, size = size }
   end
-  local unfit = self.plan.chained and page[1] and self.asked[1] and self.asked[1].value ~= page[#page].id
-  if not more or unfit or reckoned(self) >= self.plan.limit then
+  if not more or is_unfit(self, page) or reckoned(self) >= self.plan.limit then
     cancel_asked(self)
   end
 end
@@ -194,6 +206,9 @@ local function hand_out(self)
   walk_ids.note(self, page)
   if self.resumed then
     walk_ids.drop_delivered(self, page)
+    if self.plan.dropped then
+      self.plan.dropped(self.seen - #page)
+    end
     self.resumed = #page < self.seen or next(self.skip) ~= nil -- by the order of ids, all else is new
   end
   reckon(self, page)
@@ -325,6 +340,7 @@ local function start(plan, meta)
   for _, id in ipairs(plan.skip or {}) do
     walk.skip[id] = true
   end
+  walk.by_id = plan.by_id
   walk.resumed = plan.after ~= nil or next(walk.skip) ~= nil
   return walk
 end
@@ -348,7 +364,8 @@ end
 ---@field after string|nil the last id that it gave: all up to that one, in the order of ids, are passed over
 ---@field size_to_keep integer|nil per_page, where the caller of a walk that goes on would not choose the same by itself
 ---@field check (fun(): true?, zohocrm.Error?)|nil asked before the first page
----@field by_id boolean the list is in the order of ids
+---@field dropped (fun(count: integer))|nil told of records that a resumed walk passed over
+---@field by_id boolean the list is in the order of ids, unless its pages say otherwise
 ---@field descending boolean … the highest first
 ---@field resumable boolean whether the caller can use err.resume
 ---@field action string for errors: "list Leads"

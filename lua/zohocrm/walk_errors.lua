@@ -75,7 +75,7 @@ end
 local function resume_of(walk, err, slot)
   local plan, noted, after = walk.plan, walk_ids.noted(walk), walk.plan.after
   -- the list says that it is in the order of ids; where it is seen to be, all up to the last one can be passed over
-  if plan.by_id and noted[1] and walk_ids.in_order(noted, plan.descending) then
+  if walk.by_id and noted[1] and walk_ids.in_order(noted, plan.descending) then
     local last = noted[#noted]
     after = after and not walk_ids.is_past(last, after, plan.descending) and after or last
     noted = {}
@@ -92,7 +92,7 @@ end
 
 --- The error of a walk that has failed, with what its caller needs to go on.
 ---@param walk table `failure`, the error; `failed`, what was asked for the page that it is about, nil: nothing was;
---- `told`, whether the error says all already; `delivered`, `ids`, `plan`
+--- `told`, whether the error says all already; `delivered`, `ids`, `by_id`, `plan`
 ---@return zohocrm.Error
 function M.failure_of(walk)
   local err, slot, plan = walk.failure, walk.failed, walk.plan

@@ -63,13 +63,13 @@ end
 
 --- Whether records of a page may have stood on the page before already. Where it begins past the end of that one, in
 --- the order of ids, none can.
----@param walk table `last_id` and `plan`
+---@param walk table `last_id`, `by_id` and `plan`
 ---@param page table[] at least its beginning
 ---@return boolean
 function M.may_repeat(walk, page)
-  local first, plan = id_of(page[1]), walk.plan
+  local first = id_of(page[1])
   return walk.last_id ~= nil and first ~= ""
-    and not (plan.by_id and M.is_past(first, walk.last_id, plan.descending))
+    and not (walk.by_id and M.is_past(first, walk.last_id, walk.plan.descending))
 end
 
 --- Notes the ids of records that are about to be handed out: one string for all of them, as the records' own would grow
@@ -98,7 +98,7 @@ function M.noted(walk)
 end
 
 --- How a page shows that the list has moved under the walk; nil: it does not.
----@param walk table `ids` and `plan`
+---@param walk table `ids`, `by_id` and `plan`
 ---@param page table[]
 ---@return string|nil
 function M.moved(walk, page)
@@ -112,7 +112,7 @@ function M.moved(walk, page)
     end
   end
   local last = noted[#noted]
-  if last and ids[1] and plan.by_id and M.in_order(noted, plan.descending) and M.in_order(ids, plan.descending)
+  if last and ids[1] and walk.by_id and M.in_order(noted, plan.descending) and M.in_order(ids, plan.descending)
     and not M.is_past(ids[1], last, plan.descending) then
     return ("record %s came behind %s, out of the order of ids"):format(ids[1], last)
   end

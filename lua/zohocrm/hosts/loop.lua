@@ -4,6 +4,7 @@
 --- while there is anything to wait for, and moves the client on when it is readable: its calls, its tasks, and then
 --- the coroutines that were parked here and whose wait is over. Nothing is looked at in between.
 
+local lazily = require "zohocrm.lazily"
 local nginx = require "zohocrm.hosts.nginx"
 local raise = require "zohocrm.raise"
 local schedulers = require "zohocrm.scheduler"
@@ -226,7 +227,7 @@ function M.open(name)
         or "cannot be loaded: " .. tostring(refusal)))
     end
     loops[name] = setmetatable({
-      adapter = require("zohocrm.hosts." .. name), waiters = {}, schedulers = setmetatable({}, { __mode = "k" }),
+      adapter = lazily.require("zohocrm.hosts." .. name), waiters = {}, schedulers = setmetatable({}, { __mode = "k" }),
     }, Loop)
   end
   return loops[name]
