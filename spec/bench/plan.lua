@@ -82,7 +82,7 @@ function M.contenders(place)
     list[#list + 1] = {
       id = compressed and "urllib_gzip" or "urllib", abi = "5.4", told = true, tail = { way },
       name = compressed and "Python: the same, asking for gzip" or "Python: urllib + json",
-      command = { place.python, "spec/bench/contenders/urllib.py" }, empty = { place.python, "-c", "" },
+      command = { place.python, "spec/bench/contenders/urllib_json.py" }, empty = { place.python, "-c", "" },
     }
   end
   if place.node then
