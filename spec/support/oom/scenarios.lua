@@ -12,6 +12,8 @@ local RECORDS = { data = { { Last_Name = "Smith", id = 42, Amount = 1.5, Tag = {
 local LOOP = {}
 LOOP.again = { LOOP }
 local LONG = ("x"):rep(2000)
+local FLAWED = '{"data":[{"id":"1"}],"users":[null,{"a":{"b":[1,{"c":[]}]}},3],"":[null],"data":[{"id":"2"},{"id":"3","id":"4"}]}'
+local TWICE = '{"data":[' .. table.concat(parts, ",") .. '],"data":[{"id":"1"}],"info":{"more_records":true}}'
 
 local function check_page(page)
   assert(#page.data == 40, "records are missing")
@@ -118,6 +120,22 @@ return {
     call:answer(200, HEAD, PAGE)
     assert(call:take(20).left)
     call:drop_rows()
+  end },
+  { "answers that are JSON, but not what they should be", function()
+    for _, records in ipairs { 0, 1, 3 } do -- at a time; 0: all
+      local call = offline_call()
+      call:answer(200, HEAD, FLAWED)
+      if records > 0 then repeat until call:decode(records) end
+      local answer = call:take()
+      assert(answer.flaws.data == "is there twice" and answer.flaws.users:find("no object") and answer.flaws[""])
+      assert(#answer.body.data == 2)
+    end
+    local call = offline_call()
+    call:answer(200, HEAD, TWICE)
+    assert(call:take(7).left)
+    local records, problem
+    repeat records, problem = call:rows(9) until not records
+    assert(problem:find("data is there twice"), problem)
   end },
   { "a call that is answered with something else", function()
     local call = offline_call()
