@@ -281,6 +281,15 @@ describe("a Lua that lacks a C module", function()
       .. "or have build/5%.%d/%?%.so in LUA_CPATH\n$", refusal("package.preload.cjson = function() return {} end"))
   end)
 
+  it("is told that the core is another Lua's", function()
+    local message = refusal [[
+      package.loaded.cjson = {}
+      package.preload["zohocrm.core"] = function() error("error loading module: x.so: undefined symbol: lua_getiuservalue", 0) end
+    ]]
+    assert.matches("^zohocrm's core, zohocrm/core%.so, is built for another Lua than Lua[^\n]*: make[^\n]* install, or have "
+      .. "build/5%.%d/%?%.so in LUA_CPATH; error loading module: x%.so: undefined symbol: lua_getiuservalue", message)
+  end)
+
   it("is told that lua-cjson is missing", function()
     local output = refusal("")
     assert.matches("^zohocrm needs lua%-cjson, which Lua 5%.%d does not find %(Debian: apt install lua%-cjson; [^\n]*\n$", output)

@@ -13,11 +13,17 @@ end
 
 local has_core, failure = pcall(require, "zohocrm.core")
 if not has_core then
-  local absent = tostring(failure):find("module 'zohocrm.core' not found", 1, true)
   local jit = rawget(_G, "jit") ~= nil
-  error(absent and ("zohocrm's core, zohocrm/core.so, is not found for %s: build and install it (make%s install), or "
-    .. "have build/%s/?.so in LUA_CPATH"):format(jit and "LuaJIT" or _VERSION, jit and " LUA=luajit" or "",
-    _VERSION:match("%d+%.%d+")) or failure, 0)
+  local name, make, abi = jit and "LuaJIT" or _VERSION, jit and " LUA=luajit" or "", _VERSION:match("%d+%.%d+")
+  local reason = tostring(failure)
+  if reason:find("module 'zohocrm.core' not found", 1, true) then
+    reason = ("zohocrm's core, zohocrm/core.so, is not found for %s: build and install it (make%s install), or "
+      .. "have build/%s/?.so in LUA_CPATH"):format(name, make, abi)
+  elseif reason:find("undefined symbol: lua", 1, true) then
+    reason = ("zohocrm's core, zohocrm/core.so, is built for another Lua than %s: make%s install, or have build/%s/?.so "
+      .. "in LUA_CPATH; %s"):format(name, make, abi, reason)
+  end
+  error(reason, 0)
 end
 
 local client = require "zohocrm.client"

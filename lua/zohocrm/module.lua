@@ -316,7 +316,7 @@ local function plan(self, call, o, ...)
     -- the order of searches that ask for none is their own: the API's pages say "id" for it, but only of late
     by_id = (checked.sort_by or not searching and "id") == "id" and not checked.cvid,
     descending = checked.sort_order ~= "asc",
-    resumable = call ~= "all", action = first.action, path = "/" .. table.concat(first.path, "/"),
+    names = names, resumable = call ~= "all", action = first.action, path = "/" .. table.concat(first.path, "/"),
     poll = client.poll,
     check = function()
       return checked_first(self, client, first.action, checked, condition_of(o))
@@ -365,7 +365,7 @@ function Module:all(o, ...)
   if not all then
     return nil, err
   end
-  return results.page(all, { count = #all, more_records = false })
+  return results.page(all, { count = #all, more_records = false }, p.names)
 end
 
 --- One record with all its fields. API: get-records.

@@ -191,7 +191,8 @@ local function hand_out(self)
   local page, slot = entry.page, entry.slot
   if self.plan.after and self.resumed and not walk_ids.in_order(walk_ids.of(page), self.plan.descending) then
     self.arrived = {}
-    return fail(self, walk_errors.changed(self, "it is not in the order of ids, in which it was to be resumed"), slot)
+    return fail(self, walk_errors.changed(self, "it is not in the order of ids, in which it was to be resumed", true),
+      slot)
   end
   if walk_ids.may_repeat(self, page) then
     local err = complete(self, entry)

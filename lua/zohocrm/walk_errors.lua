@@ -32,9 +32,12 @@ end
 --- The error of a walk whose list has changed under it.
 ---@param walk table
 ---@param how string
+---@param lasting? boolean going on would come to the same
 ---@return zohocrm.Error
-function M.changed(walk, how)
-  return errors.new(context_of(walk), { kind = "conflict", message = "the list changed during the walk: " .. how })
+function M.changed(walk, how, lasting)
+  return errors.new(context_of(walk), {
+    kind = "conflict", retryable = not lasting, message = "the list changed during the walk: " .. how,
+  })
 end
 
 --- The error of who reads a walk where nobody may.
@@ -103,7 +106,7 @@ function M.failure_of(walk)
   err.delivered = walk.delivered + plan.delivered
   err.resume = slot and resume_of(walk, err, slot)
   if err.code == "EXPIRED_VALUE" and err.resume and plan.resumable then
-    err.advice = "page tokens live for 24 hours"
+    err.advice, err.retryable = "page tokens live for 24 hours", true
   end
   M.tell_delivered(err, err.resume and plan.resumable)
   return err
