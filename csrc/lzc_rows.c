@@ -28,6 +28,22 @@ static bool push_info(lua_State *L, zc_call *call, int hold)
     return false;
 }
 
+/* Pushes a sentence where something is wrong with this member of the document. */
+static bool push_flaw(lua_State *L, int hold, const char *name)
+{
+    lua_rawgeti(L, hold, LZC_DECODE_FLAWS);
+    if (lua_istable(L, -1)) {
+        lua_getfield(L, -1, name);
+        if (lua_isstring(L, -1)) {
+            lua_pushfstring(L, "its %s %s", name, lua_tostring(L, -1));
+            return true;
+        }
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    return false;
+}
+
 /* Reads the next records, and all that follows them where these are the last. LZC_PAUSED: an array is pushed, and more
  * will follow. LZC_DECODED: an array is pushed. LZC_FAILED: a sentence is pushed. */
 static lzc_progress read_piece(lua_State *L, lzc_call *box, int n, int hold)
@@ -41,14 +57,9 @@ static lzc_progress read_piece(lua_State *L, lzc_call *box, int n, int hold)
         return LZC_PAUSED;
     progress = lzc_json_step(L, &box->decoding, hold, 0);
     if (progress == LZC_DECODED) {
-        lua_rawgeti(L, hold, LZC_DECODE_FLAWS);
-        if (lua_istable(L, -1)) {
-            lua_getfield(L, -1, "data");
-            if (lua_isstring(L, -1)) { /* the last one counts, and the first was read */
-                lua_pushfstring(L, "its data %s", lua_tostring(L, -1));
-                progress = LZC_FAILED;
-            }
-        }
+        /* the last one of a name counts, and here the first data was read, and the last info alone */
+        if (push_flaw(L, hold, "data") || push_flaw(L, hold, "info"))
+            progress = LZC_FAILED;
     }
     if (progress == LZC_FAILED)
         lua_replace(L, top + 1);
@@ -72,6 +83,8 @@ bool lzc_rows_open(lua_State *L, lzc_call *box, int n, bool *left)
         return false;
     }
     lua_setfield(L, top + 1, "info");
+    lua_createtable(L, LZC_DECODE_HOLD, 0); /* what is wrong in info is none of the page's business */
+    lua_replace(L, top + 2);
     lzc_decode_begin(&box->decoding, call->reply.data, call->reply.len, &call->body);
     box->decoding.piece = n;
     lzc_progress progress = read_piece(L, box, n, top + 2);

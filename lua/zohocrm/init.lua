@@ -20,8 +20,8 @@ if not has_core then
     reason = ("zohocrm's core, zohocrm/core.so, is not found for %s: build and install it (make%s install), or "
       .. "have build/%s/?.so in LUA_CPATH"):format(name, make, abi)
   elseif reason:find("undefined symbol: lua", 1, true) then
-    reason = ("zohocrm's core, zohocrm/core.so, is built for another Lua than %s: make%s install, or have build/%s/?.so "
-      .. "in LUA_CPATH; %s"):format(name, make, abi, reason)
+    reason = ("zohocrm's core, zohocrm/core.so, is built for another Lua than %s: make%s install, or have "
+      .. "build/%s/?.so in LUA_CPATH; %s"):format(name, make, abi, reason)
   end
   error(reason, 0)
 end

@@ -4,10 +4,17 @@
 
 local M = {}
 
--- Where this file was found, all others are, too. Where that cannot be told for good, there is no home.
-local here = debug.getinfo(1, "S").source:match("^@(.*)zohocrm[/\\]lazily%.lua$") or ""
-local is_absolute = here:find("^[/\\]") or here:find("^%a:[/\\]")
-local home = is_absolute and not here:find("[?;]") and ("%s?.lua;%s?/init.lua;"):format(here, here) or nil
+-- Where this file was found, all others are, too. There is no such place where the path to it may end with the current
+-- directory, or where it came from elsewhere than package.path: a bundle, a virtual file system, compiled code.
+local function find_home()
+  local search = package.searchpath -- luacheck: ignore 143 (not in Lua 5.1, but in LuaJIT)
+  local path = search and search("zohocrm.lazily", package.path)
+  local folder = path and "@" .. path == debug.getinfo(1, "S").source and path:match("^(.*)zohocrm[/\\]lazily%.lua$")
+  local absolute = folder and (folder:find("^[/\\]") or folder:find("^%a:[/\\]"))
+  return absolute and not folder:find("[?;]") and ("%s?.lua;%s?/init.lua;"):format(folder, folder) or nil
+end
+
+local home = find_home()
 
 --- Loads a module of this library, whatever `package.path` is by now.
 ---@param name string as `require` takes it
@@ -53,7 +60,8 @@ function M.methods(class, names, name, accessor)
   end
 end
 
---- Loads now what may not be found any more later. To be called when the library itself is loaded.
+--- Loads now what may not be found any more later, but for what only `zohocrm.new` needs (the sandbox, the adapters of
+--- event loops). To be called when the library itself is loaded.
 function M.settle()
   local i = 1
   while not home and later[i] do -- what is loaded may add to them

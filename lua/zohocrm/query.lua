@@ -163,11 +163,14 @@ end
 
 function Offsets:ahead(requests)
   local offset = self.offset + requests * self.rows
-  return self.started and self.more and offset < math.min(M.REACH, self.stop) and offset or nil
+  return self.started and self.more and not self.short and offset < math.min(M.REACH, self.stop) and offset or nil
 end
 
--- A page may have fewer rows than were asked for, though more follow.
+-- A page may have fewer rows than were asked for, though more follow: then where others begin is known from the one
+-- before them only.
 function Offsets:feed(more, _, page)
+  local asked = math.min(self.rows, self.stop - self.offset, M.REACH - self.offset)
+  self.short = self.short or #page < asked
   self.started, self.more, self.offset = true, more, self.offset + (page[1] and #page or self.rows)
 end
 

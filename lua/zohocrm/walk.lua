@@ -71,9 +71,7 @@ end
 
 local function ask(self, name, value)
   self.by_token = name == "page_token" or self.plan.chained
-  local given = not self.begun and self.plan.skip or nil
-  self.begun = true
-  self.asked[#self.asked + 1] = { name = name, value = value, given = given, pending = self.plan.begin(name, value) }
+  self.asked[#self.asked + 1] = { name = name, value = value, pending = self.plan.begin(name, value) }
 end
 
 -- Ends the walk with an error, once the pages that came before were handed out. `slot`: the page that it is about.
@@ -202,15 +200,16 @@ local function hand_out(self)
       return fail(self, err or walk_errors.changed(self, how), slot)
     end
   end
-  self.ids, self.slot, self.size, self.rows = {}, slot, entry.size, entry.left and slot.pending or nil
+  self.slot, self.size, self.rows = slot, entry.size, entry.left and slot.pending or nil
   self.seen = #page
+  walk_ids.turn(self)
   walk_ids.note(self, page)
   if self.resumed then
     walk_ids.drop_delivered(self, page)
     if self.plan.dropped then
       self.plan.dropped(self.seen - #page)
     end
-    self.resumed = #page < self.seen or next(self.skip) ~= nil -- by the order of ids, all else is new
+    self.resumed = #page < self.seen -- what is behind a page that has nothing of before is new, too
   end
   reckon(self, page)
   return page

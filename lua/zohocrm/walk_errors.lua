@@ -61,11 +61,11 @@ function M.tell_delivered(err, resumable)
   err.advice = err.advice and err.advice .. "; " .. told or told
 end
 
--- The ids that a walk which goes on must pass over: those that this one was given for the same page, and those of the
--- page before, as a list that has grown meanwhile repeats some of them.
-local function ids_to_skip(slot, noted)
+-- The ids that a walk which goes on must pass over: those that this one was given, until it comes to what is new, and
+-- those of the page before, as a list that has grown meanwhile repeats some of them.
+local function ids_to_skip(walk, noted)
   local ids = {}
-  for _, list in ipairs { slot.given or {}, noted } do
+  for _, list in ipairs { walk.resumed and walk.plan.skip or {}, noted } do
     for _, id in ipairs(list) do
       ids[#ids + 1] = id
     end
@@ -76,7 +76,7 @@ end
 -- What a caller needs to go on behind the records that came before; nil: that cannot be. `slot`: the page that could
 -- not be had.
 local function resume_of(walk, err, slot)
-  local plan, noted, after = walk.plan, walk_ids.noted(walk), walk.plan.after
+  local plan, noted, after = walk.plan, walk_ids.newest(walk), walk.plan.after
   -- the list says that it is in the order of ids; where it is seen to be, all up to the last one can be passed over
   if walk.by_id and noted[1] and walk_ids.in_order(noted, plan.descending) then
     local last = noted[#noted]
@@ -87,7 +87,7 @@ local function resume_of(walk, err, slot)
     return after and { delivered = err.delivered, after = after } or nil
   end
   local resume = {
-    delivered = err.delivered, after = after, skip = ids_to_skip(slot, noted), per_page = plan.size_to_keep,
+    delivered = err.delivered, after = after, skip = ids_to_skip(walk, noted), per_page = plan.size_to_keep,
   }
   resume[slot.name] = slot.value ~= "" and slot.value or nil -- "": from the beginning
   return resume
@@ -95,7 +95,7 @@ end
 
 --- The error of a walk that has failed, with what its caller needs to go on.
 ---@param walk table `failure`, the error; `failed`, what was asked for the page that it is about, nil: nothing was;
---- `told`, whether the error says all already; `delivered`, `ids`, `by_id`, `plan`
+--- `told`, whether the error says all already; `delivered`, `ids`, `by_id`, `resumed`, `plan`
 ---@return zohocrm.Error
 function M.failure_of(walk)
   local err, slot, plan = walk.failure, walk.failed, walk.plan

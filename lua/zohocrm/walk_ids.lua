@@ -72,6 +72,13 @@ function M.may_repeat(walk, page)
     and not (walk.by_id and M.is_past(first, walk.last_id, walk.plan.descending))
 end
 
+--- Begins to note the ids of another page. In the order of ids, its own are enough; elsewhere those of as many records
+--- before it are kept, too, as a page may be short.
+---@param walk table `ids`, `by_id` and `plan`
+function M.turn(walk)
+  walk.ids = walk.by_id and {} or { table.concat(M.newest(walk), ",") }
+end
+
 --- Notes the ids of records that are about to be handed out: one string for all of them, as the records' own would grow
 --- old in the eyes of the collector, and wait for a full round.
 ---@param walk table `ids`, strings of those of the page at hand, and `last_id`
@@ -86,13 +93,25 @@ function M.note(walk, records)
   walk.last_id = last ~= "" and last or walk.last_id
 end
 
---- The ids of the page at hand, as far as it was noted.
+--- The ids of the page at hand, as far as it was noted, and of what is kept of those before.
 ---@param walk table `ids`
 ---@return string[]
 function M.noted(walk)
   local list = {}
   for id in table.concat(walk.ids, ","):gmatch("[^,]+") do
     list[#list + 1] = id
+  end
+  return list
+end
+
+--- The last of them, as many as a page may have.
+---@param walk table `ids` and `plan`
+---@return string[]
+function M.newest(walk)
+  local noted = M.noted(walk)
+  local list, before = {}, math.max(#noted - walk.plan.per_page, 0)
+  for i = before + 1, #noted do
+    list[i - before] = noted[i]
   end
   return list
 end
