@@ -8,7 +8,7 @@ local M = {}
 -- directory, or where it came from elsewhere than package.path: a bundle, a virtual file system, compiled code.
 local function find_home()
   local search = package.searchpath -- luacheck: ignore 143 (not in Lua 5.1, but in LuaJIT)
-  local path = search and search("zohocrm.lazily", package.path)
+  local path = search and type(package.path) == "string" and search("zohocrm.lazily", package.path)
   local folder = path and "@" .. path == debug.getinfo(1, "S").source and path:match("^(.*)zohocrm[/\\]lazily%.lua$")
   local absolute = folder and (folder:find("^[/\\]") or folder:find("^%a:[/\\]"))
   return absolute and not folder:find("[?;]") and ("%s?.lua;%s?/init.lua;"):format(folder, folder) or nil

@@ -200,9 +200,9 @@ local function hand_out(self)
       return fail(self, err or walk_errors.changed(self, how), slot)
     end
   end
+  walk_ids.turn(self)
   self.slot, self.size, self.rows = slot, entry.size, entry.left and slot.pending or nil
   self.seen = #page
-  walk_ids.turn(self)
   walk_ids.note(self, page)
   if self.resumed then
     walk_ids.drop_delivered(self, page)
@@ -340,7 +340,8 @@ local function start(plan, meta)
   for _, id in ipairs(plan.skip or {}) do
     walk.skip[id] = true
   end
-  walk.by_id = plan.by_id
+  walk.by_id = plan.by_id and not plan.skip -- ids to skip are carried where the order is another
+  walk.before, walk.seen = table.concat(plan.skip or {}, ","), 0
   walk.resumed = plan.after ~= nil or next(walk.skip) ~= nil
   return walk
 end
@@ -392,7 +393,7 @@ function M.each(plan)
   local walk = start(plan, by_record)
   walk.position = 0
   -- in another order than that of ids, records that come twice are found by the whole page only
-  walk.piece = plan.by_id and PIECE or nil
+  walk.piece = walk.by_id and PIECE or nil
   return walk, nil, nil, walk
 end
 

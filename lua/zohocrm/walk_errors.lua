@@ -61,18 +61,6 @@ function M.tell_delivered(err, resumable)
   err.advice = err.advice and err.advice .. "; " .. told or told
 end
 
--- The ids that a walk which goes on must pass over: those that this one was given, until it comes to what is new, and
--- those of the page before, as a list that has grown meanwhile repeats some of them.
-local function ids_to_skip(walk, noted)
-  local ids = {}
-  for _, list in ipairs { walk.resumed and walk.plan.skip or {}, noted } do
-    for _, id in ipairs(list) do
-      ids[#ids + 1] = id
-    end
-  end
-  return ids[1] and ids or nil
-end
-
 -- What a caller needs to go on behind the records that came before; nil: that cannot be. `slot`: the page that could
 -- not be had.
 local function resume_of(walk, err, slot)
@@ -86,16 +74,15 @@ local function resume_of(walk, err, slot)
   if err.code == "EXPIRED_VALUE" then -- the token is dead: only from the beginning
     return after and { delivered = err.delivered, after = after } or nil
   end
-  local resume = {
-    delivered = err.delivered, after = after, skip = ids_to_skip(walk, noted), per_page = plan.size_to_keep,
-  }
+  local resume = { delivered = err.delivered, after = after, per_page = plan.size_to_keep }
+  resume.skip = noted[1] and noted or nil -- a list that has grown meanwhile repeats some of these
   resume[slot.name] = slot.value ~= "" and slot.value or nil -- "": from the beginning
   return resume
 end
 
 --- The error of a walk that has failed, with what its caller needs to go on.
 ---@param walk table `failure`, the error; `failed`, what was asked for the page that it is about, nil: nothing was;
---- `told`, whether the error says all already; `delivered`, `ids`, `by_id`, `resumed`, `plan`
+--- `told`, whether the error says all already; `delivered`, `by_id`, `plan` and what `walk_ids.newest` needs
 ---@return zohocrm.Error
 function M.failure_of(walk)
   local err, slot, plan = walk.failure, walk.failed, walk.plan

@@ -72,13 +72,6 @@ function M.may_repeat(walk, page)
     and not (walk.by_id and M.is_past(first, walk.last_id, walk.plan.descending))
 end
 
---- Begins to note the ids of another page. In the order of ids, its own are enough; elsewhere those of as many records
---- before it are kept, too, as a page may be short.
----@param walk table `ids`, `by_id` and `plan`
-function M.turn(walk)
-  walk.ids = walk.by_id and {} or { table.concat(M.newest(walk), ",") }
-end
-
 --- Notes the ids of records that are about to be handed out: one string for all of them, as the records' own would grow
 --- old in the eyes of the collector, and wait for a full round.
 ---@param walk table `ids`, strings of those of the page at hand, and `last_id`
@@ -93,40 +86,65 @@ function M.note(walk, records)
   walk.last_id = last ~= "" and last or walk.last_id
 end
 
---- The ids of the page at hand, as far as it was noted, and of what is kept of those before.
----@param walk table `ids`
----@return string[]
-function M.noted(walk)
+-- The ids that are noted, each behind a comma: of the page at hand, and, where that has less than a page may have, of
+-- records before it. In the order of ids, those of the page are enough in any case.
+local function text_of(walk)
+  local own = table.concat(walk.ids, ",")
+  if walk.by_id or walk.seen >= walk.plan.per_page then
+    return own
+  end
+  return walk.before .. "," .. own
+end
+
+local function ids_in(text)
   local list = {}
-  for id in table.concat(walk.ids, ","):gmatch("[^,]+") do
+  for id in text:gmatch("[^,]+") do
     list[#list + 1] = id
   end
   return list
 end
 
---- The last of them, as many as a page may have.
----@param walk table `ids` and `plan`
+--- The ids that were noted last, each but once, and no more than a page may have.
+---@param walk table `ids`, `before`, `seen`, `by_id` and `plan`
 ---@return string[]
 function M.newest(walk)
-  local noted = M.noted(walk)
-  local list, before = {}, math.max(#noted - walk.plan.per_page, 0)
-  for i = before + 1, #noted do
-    list[i - before] = noted[i]
+  local noted, last, list = ids_in(text_of(walk)), {}, {}
+  for i, id in ipairs(noted) do
+    last[id] = i
+  end
+  for i, id in ipairs(noted) do
+    list[#list + 1] = last[id] == i and id or nil
+  end
+  local extra = #list - walk.plan.per_page
+  if extra > 0 then
+    for i = 1, #list do
+      list[i] = list[i + extra]
+    end
   end
   return list
 end
 
+--- Begins to note the ids of another page.
+---@param walk table `ids`, `before`, `seen`, records of the page at hand so far, `by_id` and `plan`
+function M.turn(walk)
+  if not walk.by_id then
+    local full = walk.seen >= walk.plan.per_page
+    walk.before = full and text_of(walk) or table.concat(M.newest(walk), ",")
+  end
+  walk.ids = {}
+end
+
 --- How a page shows that the list has moved under the walk; nil: it does not.
----@param walk table `ids`, `by_id` and `plan`
+---@param walk table `resumed`, `skip`, and what `newest` needs
 ---@param page table[]
 ---@return string|nil
 function M.moved(walk, page)
-  local plan, noted, ids, before = walk.plan, M.noted(walk), M.of(page), {}
+  local plan, noted, ids, before = walk.plan, ids_in(text_of(walk)), M.of(page), {}
   for _, id in ipairs(noted) do
     before[id] = true
   end
   for _, id in ipairs(ids) do
-    if before[id] then
+    if before[id] and not (walk.resumed and walk.skip[id]) then -- those are passed over
       return ("record %s came twice"):format(id)
     end
   end
