@@ -3,8 +3,9 @@
 
 -- What a user is given objects of, and what a user requires: of the former only the methods are public.
 local OBJECTS = {
-  "zohocrm/check", "zohocrm/client", "zohocrm/connections", "zohocrm/errors", "zohocrm/expression", "zohocrm/field",
-  "zohocrm/module", "zohocrm/query", "zohocrm/scan", "zohocrm/tasks", "zohocrm/walk", "zohocrm/writes",
+  "zohocrm/check", "zohocrm/client", "zohocrm/connections", "zohocrm/coql_builder", "zohocrm/errors",
+  "zohocrm/expression", "zohocrm/field", "zohocrm/module", "zohocrm/query", "zohocrm/scan", "zohocrm/tasks",
+  "zohocrm/walk", "zohocrm/writes",
 }
 local REQUIRED = {
   "zohocrm/init", "zohocrm/coql", "zohocrm/criteria", "zohocrm/values", "zohocrm/hosts/shared_rate",
