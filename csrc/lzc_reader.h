@@ -96,9 +96,18 @@ static inline bool same_text(const char *p, const char *kept, size_t n)
     return true;
 }
 
-/* lzc_decode.c. Pushes a value (not a null). `owner`: slot of the key under which it stands, also where it is an
+/* lzc_value.c. Pushes a value (not a null). `owner`: slot of the key under which it stands, also where it is an
  * element of an array there; NULL: unknown. */
 got lzc_read_value(reader *r, slot *owner);
+
+/* The same for an object; r->p is at its brace. `is_record`: it is one of many that are likely to have the same keys.
+ */
+got lzc_read_object(reader *r, slot *owner, bool is_record);
+
+/* The table on top, which nothing is in, goes out as [] when it is sent back. */
+void lzc_mark_array(reader *r);
+
+#define LZC_VALUE_BATCH 32 /* elements of an inner array that wait on the stack for its size */
 
 /* lzc_strings.c. Pushes a string; r->p is at its opening quote. Values are not kept for their next occurrence, however
  * few there are of a kind: what that spares in hashing, it costs Lua 5.4 in collecting, where each minor collection
