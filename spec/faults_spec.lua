@@ -1,7 +1,6 @@
 --- Bad weather: what a caller gets, and what the server saw, when connections break, answers lie, and servers are slow.
 local socket = require("socket")
 local fault_server = require("spec.support.fault_server")
-local zohocrm = require("zohocrm")
 
 local reply = fault_server.reply
 local ID = "7243485000000597000"
@@ -19,13 +18,7 @@ describe("in bad weather", function()
     faults:stop()
   end)
 
-  local function client(options)
-    local given = { api_key = "k-5ec7e7", gateway_url = faults.url .. "/zoho-crm", control_url = faults.url, rate = 0, retries = 0 }
-    for name, value in pairs(options or {}) do
-      given[name] = value
-    end
-    return zohocrm.new(given)
-  end
+  local function client(options) return faults:client(options) end
 
   local function list(crm, o)
     o = o or {}

@@ -175,13 +175,7 @@ describe("pages ahead", function()
       faults:stop()
     end)
 
-    local function client(options)
-      local given = { api_key = "k", gateway_url = faults.url .. "/zoho-crm", control_url = faults.url, rate = 0, retries = 0 }
-      for name, value in pairs(options or {}) do
-        given[name] = value
-      end
-      return zohocrm.new(given)
-    end
+    local function client(options) return faults:client(options) end
 
     -- The script answers in the order of arrival; which page arrived first is told by what was received.
     local function page_asked(request)

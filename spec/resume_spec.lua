@@ -2,7 +2,6 @@
 --- resume_property_spec.lua.
 local fault_server = require("spec.support.fault_server")
 local numbered = require("spec.support.numbered")
-local zohocrm = require("zohocrm")
 
 local reply, page_of, ids, numbers = fault_server.reply, numbered.page, numbered.ids, numbered.from_to
 
@@ -17,13 +16,7 @@ describe("pages", function()
     faults:stop()
   end)
 
-  local function client(options)
-    local given = { api_key = "k", gateway_url = faults.url .. "/zoho-crm", control_url = faults.url, rate = 0, retries = 0 }
-    for name, value in pairs(options or {}) do
-      given[name] = value
-    end
-    return zohocrm.new(given)
-  end
+  local function client(options) return faults:client(options) end
 
   it("that fail say how many records came, and the walk goes on from there", function()
     faults:script {

@@ -171,7 +171,7 @@ describe("a walk that reads pages in pieces", function()
 
   setup(function()
     faults = fault_server.start()
-    crm = zohocrm.new { api_key = "k", gateway_url = faults.url .. "/zoho-crm", control_url = faults.url, rate = 0, retries = 0 }
+    crm = faults:client()
   end)
 
   teardown(function()

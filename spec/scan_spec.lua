@@ -537,7 +537,7 @@ end)
 describe("a scan over HTTP", function()
   it("asks for nothing by the id of a record before it knows that for one", function()
     local faults = fault_server.start()
-    local crm = zohocrm.new { api_key = "k", gateway_url = faults.url .. "/zoho-crm", control_url = faults.url, rate = 0, retries = 0 }
+    local crm = faults:client()
     finally(function()
       crm:close()
       faults:stop()

@@ -361,8 +361,9 @@ end
 ---@field prefetch integer|nil pages ahead; nil: as they prove useful
 ---@field concurrency integer the client's
 ---@field delivered integer records that a resumed walk gave before
----@field skip string[]|nil ids on the first page that it gave before
+---@field skip string[]|nil ids that it gave before, in another order than theirs: a list that has grown repeats some
 ---@field after string|nil the last id that it gave: all up to that one, in the order of ids, are passed over
+---@field names string[]|nil the columns in which a page prints
 ---@field size_to_keep integer|nil per_page, where the caller of a walk that goes on would not choose the same by itself
 ---@field check (fun(): true?, zohocrm.Error?)|nil asked before the first page
 ---@field dropped (fun(count: integer))|nil told of records that a resumed walk passed over
